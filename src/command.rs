@@ -1,0 +1,367 @@
+//! The vocabulary that protocol, store and replication share.
+//!
+//! A decoder turns bytes into a [`Command`], the store turns the command into an [`Outcome`] and a
+//! [`Ticket`], an encoder turns the outcome into bytes. Nothing here knows a wire format or a
+//! table. Classic text, meta and binary requests all become the same few commands, so that every
+//! protocol has the same semantics and replicates the same way.
+
+/// Longest key in bytes (memcached's `KEY_MAX_LENGTH`).
+pub const KEY_LENGTH_MAX: usize = 250;
+
+/// Largest relative exptime in seconds, 30 days. Larger values are absolute Unix time
+/// (memcached `REALTIME_MAXDELTA`).
+pub const EXPTIME_RELATIVE_MAX: i64 = 60 * 60 * 24 * 30;
+
+/// An expiry as a client wrote it: 0 never, negative at once, up to 30 days relative seconds,
+/// above that absolute Unix seconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Exptime(pub i64);
+
+impl Exptime {
+    /// The item does not expire.
+    pub const NEVER: Exptime = Exptime(0);
+}
+
+/// One decoded command. Borrows keys and values from the connection's input.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Command<'a> {
+    /// Classic text `get`, `gets`, `gat`, `gats`: any number of keys.
+    Get(Get<'a>),
+    /// Read of one key (meta `mg`, binary get and gat, meta debug aside).
+    Read(Read<'a>),
+    /// `set`, `add`, `replace`, `append`, `prepend`, `cas`, `ms`.
+    Store(Store<'a>),
+    /// `delete`, `md`.
+    Delete(Delete<'a>),
+    /// `incr`, `decr`, `ma`.
+    Arithmetic(Arithmetic<'a>),
+    /// Classic text `touch`, binary TOUCH.
+    Touch(Touch<'a>),
+    /// `me`: the internal state of one item, for people.
+    MetaDebug {
+        /// The item's key.
+        key: &'a [u8],
+    },
+    /// `flush_all [delay]`. The delay is an exptime: 0 is now, a negative one is now too.
+    FlushAll {
+        /// When the flush takes effect.
+        delay: Exptime,
+    },
+    /// `mn`, binary NOOP.
+    Noop,
+    /// `version`.
+    Version,
+    /// `verbosity N`.
+    Verbosity(u32),
+    /// `stats [arguments]`; the arguments are the trimmed rest of the line or the binary key.
+    Stats(&'a [u8]),
+    /// `quit`.
+    Quit,
+    /// Any other administrative line of the text protocol, whole and trimmed: `lru_crawler ...`,
+    /// `watch ...`, `cache_memlimit N`, `shutdown`, `slabs ...`, `lru ...`.
+    Admin(&'a [u8]),
+}
+
+/// Classic retrieval of many keys.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Get<'a> {
+    /// The keys as they stand on the line, separated by spaces. [`Get::keys`] splits them.
+    /// Each is already known to be 1 to 250 bytes.
+    pub line: &'a [u8],
+    /// `gets`, `gats`: the answer shows the cas unique.
+    pub with_cas: bool,
+    /// `gat`, `gats`: a new exptime for each item found.
+    pub touch: Option<Exptime>,
+    /// False while more keys of the same line are still to come: a line may be longer than any
+    /// buffer. Only the last part is answered with `END`.
+    pub last: bool,
+}
+
+impl<'a> Get<'a> {
+    /// The keys in the order of the request.
+    pub fn keys(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.line
+            .split(|byte| *byte == b' ')
+            .filter(|key| !key.is_empty())
+    }
+}
+
+/// Read of one key with everything a meta get can ask for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Read<'a> {
+    /// The item's key.
+    pub key: &'a [u8],
+    /// A new exptime for the item (`T`, gat).
+    pub touch: Option<Exptime>,
+    /// On a miss create an empty item with this exptime and hand this client the win (`N`).
+    pub vivify: Option<Exptime>,
+    /// Hand this client the win if less than this many seconds of life remain (`R`).
+    pub recache: Option<i64>,
+    /// The cas unique of a vivified item (`E`).
+    pub new_cas: Option<u64>,
+    /// Whether the read counts as a use: moves the item in the LRU and marks it fetched. Meta gets
+    /// that ask for `h`, `l` or `t` look without touching, as memcached's `no_update`.
+    pub bump: bool,
+}
+
+impl<'a> Read<'a> {
+    /// A plain read that counts as a use.
+    pub const fn of(key: &'a [u8]) -> Read<'a> {
+        Read {
+            key,
+            touch: None,
+            vivify: None,
+            recache: None,
+            new_cas: None,
+            bump: true,
+        }
+    }
+}
+
+/// When a store takes place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StoreMode {
+    /// Always.
+    Set,
+    /// Only if the key is absent.
+    Add,
+    /// Only if the key is present.
+    Replace,
+    /// After the present value; flags and life stay.
+    Append,
+    /// Before the present value; flags and life stay.
+    Prepend,
+}
+
+/// A store in any of its modes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Store<'a> {
+    /// The item's key.
+    pub key: &'a [u8],
+    /// The value without its line end.
+    pub value: &'a [u8],
+    /// Opaque client flags.
+    pub flags: u32,
+    /// When the item expires.
+    pub exptime: Exptime,
+    /// When the store takes place.
+    pub mode: StoreMode,
+    /// Only if the item's cas unique is this one (`cas`, `C`). An absent key is NOT_FOUND.
+    pub compare: Option<u64>,
+    /// The new cas unique (`E`); by default the item's version.
+    pub new_cas: Option<u64>,
+    /// With `compare`: an older cas still stores, and marks the item stale (`I`).
+    pub invalidate: bool,
+    /// Append or prepend to an absent key creates it with this exptime (`N`).
+    pub vivify: Option<Exptime>,
+}
+
+/// A delete.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Delete<'a> {
+    /// The item's key.
+    pub key: &'a [u8],
+    /// Only if the item's cas unique is this one (`C`, binary cas).
+    pub compare: Option<u64>,
+    /// The cas unique of an item that stays (`E` with `I` or `x`).
+    pub new_cas: Option<u64>,
+    /// Keep the item but mark it stale (`I`).
+    pub invalidate: bool,
+    /// With `invalidate`: the exptime of the stale item (`T`).
+    pub exptime: Option<Exptime>,
+    /// Remove the value and the client flags but keep the item (`x`).
+    pub drop_value: bool,
+}
+
+/// `incr`, `decr` and meta arithmetic.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Arithmetic<'a> {
+    /// The item's key.
+    pub key: &'a [u8],
+    /// How much to add or subtract.
+    pub delta: u64,
+    /// Subtract, and stop at zero, instead of adding with wrap-around at 2^64.
+    pub decrement: bool,
+    /// An absent key is created with this number (binary, meta `N` and `J`) and exptime.
+    pub initial: Option<(u64, Exptime)>,
+    /// A new exptime for an item that is present (`T`).
+    pub exptime: Option<Exptime>,
+    /// Only if the item's cas unique is this one (`C`, binary cas).
+    pub compare: Option<u64>,
+    /// The new cas unique (`E`); by default the item's version.
+    pub new_cas: Option<u64>,
+}
+
+/// A touch without a value in its answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Touch<'a> {
+    /// The item's key.
+    pub key: &'a [u8],
+    /// When the item expires from now on.
+    pub exptime: Exptime,
+}
+
+/// What the store did, in the words of memcached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// The value is stored; its cas unique.
+    Stored {
+        /// The cas unique of the stored item.
+        cas: u64,
+    },
+    /// The condition of add, replace, append or prepend did not hold.
+    NotStored,
+    /// The cas unique was another one.
+    Exists,
+    /// The key is absent.
+    NotFound,
+    /// The item is gone (or stale, where the delete asked for that).
+    Deleted,
+    /// The item has its new exptime.
+    Touched,
+    /// The number after incr or decr.
+    Number {
+        /// The new number.
+        value: u64,
+        /// The cas unique of the item.
+        cas: u64,
+        /// Remaining life in seconds; `None` never expires.
+        ttl: Option<u32>,
+    },
+    /// incr or decr on a value that is not a number.
+    NonNumeric,
+    /// The item would be larger than `item_size_max`. An old value of the key is gone.
+    TooLarge,
+    /// No memory even after evicting. An old value of the key is gone.
+    OutOfMemory,
+    /// Done; nothing to say about an item (flush_all, verbosity).
+    Ok,
+}
+
+/// An item as a reader sees it. Borrows from the store while its shard is locked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ItemView<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// The value.
+    pub value: &'a [u8],
+    /// Opaque client flags.
+    pub flags: u32,
+    /// The cas unique.
+    pub cas: u64,
+    /// Remaining life in seconds; `None` never expires.
+    pub ttl: Option<u32>,
+    /// Seconds since the last use before this one.
+    pub idle: u32,
+    /// Whether it was used since it was stored, before this read.
+    pub fetched: bool,
+    /// Marked stale by a delete or an older cas (`X`).
+    pub stale: bool,
+    /// This client was handed the win: it is the one to recache (`W`).
+    pub won: bool,
+    /// Another client was handed the win already (`Z`).
+    pub win_sent: bool,
+}
+
+/// The place of a mutation in the replication order: all changes of that shard up to this number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ticket {
+    /// Index of the shard.
+    pub shard: u32,
+    /// The shard's last change at the time of execution.
+    pub change: u64,
+}
+
+/// A version: 48 bits of Unix milliseconds, a 15-bit counter, one bit for the node. Last writer
+/// wins by version; see `store::clock`.
+pub type Version = u64;
+
+/// How long an item still lives.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Life {
+    /// This many milliseconds from the moment the mutation was read from the store.
+    Remaining {
+        /// Milliseconds; 0 is expired.
+        millis: u64,
+    },
+    /// It does not expire.
+    Forever,
+}
+
+/// Marks of an item that travel with it: stale (`X`).
+pub const MARK_STALE: u8 = 1;
+/// Marks of an item that travel with it: the win was handed out (`Z`).
+pub const MARK_WIN_SENT: u8 = 2;
+
+/// An effect on one key, as it travels to the peer. Applying it twice is harmless.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mutation<'a> {
+    /// The item as it is now.
+    Item {
+        /// The key.
+        key: &'a [u8],
+        /// The value.
+        value: &'a [u8],
+        /// Opaque client flags.
+        flags: u32,
+        /// How long it still lives.
+        life: Life,
+        /// Its version.
+        version: Version,
+        /// Its cas unique where that is not the version.
+        cas: Option<u64>,
+        /// [`MARK_STALE`] and [`MARK_WIN_SENT`].
+        marks: u8,
+    },
+    /// The key is gone: deleted, expired or evicted.
+    Tombstone {
+        /// The key.
+        key: &'a [u8],
+        /// The version up to which the key is gone.
+        version: Version,
+    },
+    /// Only the life changed; the value is the one with this cas unique.
+    Touch {
+        /// The key.
+        key: &'a [u8],
+        /// The version of the touch.
+        version: Version,
+        /// The cas unique of the value that was touched.
+        cas: u64,
+        /// How long it still lives.
+        life: Life,
+    },
+}
+
+impl<'a> Mutation<'a> {
+    /// The key it changes.
+    pub const fn key(&self) -> &'a [u8] {
+        match self {
+            Mutation::Item { key, .. }
+            | Mutation::Tombstone { key, .. }
+            | Mutation::Touch { key, .. } => key,
+        }
+    }
+
+    /// Its version.
+    pub const fn version(&self) -> Version {
+        match self {
+            Mutation::Item { version, .. }
+            | Mutation::Tombstone { version, .. }
+            | Mutation::Touch { version, .. } => *version,
+        }
+    }
+}
+
+/// What applying a peer's mutation did. Each counts as applied: the position moves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Applied {
+    /// It is in the store now.
+    Done,
+    /// The store has the same or a newer version.
+    Older,
+    /// Too large or no memory; an old value of the key is gone.
+    Refused,
+    /// A touch of a value that is not here: it has to travel whole.
+    Want,
+}

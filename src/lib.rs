@@ -1,0 +1,3 @@
+//! twincached.
+pub mod command;
+pub mod store;

@@ -1,0 +1,192 @@
+//! What the peer's mutations do to a shard: last writer wins by version.
+
+use super::arena::{Content, FROM_PEER, Handle, STALE, TOMBSTONE, WIN_SENT};
+use super::clock::Moment;
+use super::shard::{Commons, NoRoom, Put, Shard};
+use super::table::Hash;
+use crate::command::{Applied, MARK_STALE, MARK_WIN_SENT, Mutation, Version};
+
+impl Shard {
+    /// Applies a mutation of the peer. Whatever it returns, the peer's position moves.
+    pub fn apply(
+        &mut self,
+        commons: &Commons,
+        moment: &Moment,
+        hash: Hash,
+        mutation: &Mutation<'_>,
+    ) -> Applied {
+        self.last_version = self.last_version.max(mutation.version());
+        let existing = self.table.find(&self.arena, hash, mutation.key());
+        let applied = match existing {
+            Some(handle) if !self.yields(handle, mutation) => Applied::Older,
+            _ => self.accept(commons, moment, hash, existing, mutation),
+        };
+        match applied {
+            Applied::Done => self.counters.peer_applied += 1,
+            Applied::Older => self.counters.peer_older += 1,
+            Applied::Refused => self.counters.peer_refused += 1,
+            Applied::Want => {}
+        }
+        applied
+    }
+
+    /// Whether what we have is older. Equal versions are the same change, or a clash of two nodes
+    /// that had not met: then a removal wins, and of two items the larger checksum, on both hosts.
+    fn yields(&self, handle: Handle, mutation: &Mutation<'_>) -> bool {
+        let header = self.arena.header(handle);
+        if header.version != mutation.version() {
+            return header.version < mutation.version();
+        }
+        match mutation {
+            _ if header.is(TOMBSTONE) => false,
+            Mutation::Tombstone { .. } => true,
+            Mutation::Touch { .. } => false,
+            Mutation::Item { value, flags, .. } => {
+                let ours = checksum(self.arena.value(handle), header.flags);
+                checksum(value, *flags) > ours
+            }
+        }
+    }
+
+    fn accept(
+        &mut self,
+        commons: &Commons,
+        moment: &Moment,
+        hash: Hash,
+        existing: Option<Handle>,
+        mutation: &Mutation<'_>,
+    ) -> Applied {
+        if let Some(handle) = existing
+            && self.peer_may_have_older(commons, handle)
+        {
+            self.counters.peer_conflicts += 1;
+        }
+        match *mutation {
+            Mutation::Tombstone { .. } => {
+                // No tombstone of ours: only the peer could send an older value, and what it
+                // sends after this is newer.
+                if let Some(handle) = existing {
+                    self.unlink(commons, hash, handle);
+                }
+                Applied::Done
+            }
+            Mutation::Item {
+                key,
+                value,
+                flags,
+                life,
+                version,
+                cas,
+                marks,
+            } => {
+                if version <= moment.watermark {
+                    return self.refuse(commons, hash, existing, Applied::Older);
+                }
+                if value.len() > commons.item_size_max {
+                    self.counters.peer_refused += 1;
+                    return self.refuse(commons, hash, existing, Applied::Older);
+                }
+                let stale = if marks & MARK_STALE != 0 { STALE } else { 0 };
+                let win_sent = if marks & MARK_WIN_SENT != 0 {
+                    WIN_SENT
+                } else {
+                    0
+                };
+                let put = Put {
+                    content: Content {
+                        key,
+                        value,
+                        own_cas: cas,
+                    },
+                    flags,
+                    deadline: moment.deadline_of(life),
+                    version,
+                    marks: FROM_PEER | stale | win_sent,
+                };
+                match self.put(commons, moment, hash, &put) {
+                    Ok(_) => Applied::Done,
+                    Err(NoRoom) => {
+                        let existing = self.table.find(&self.arena, hash, key);
+                        self.refuse(commons, hash, existing, Applied::Refused)
+                    }
+                }
+            }
+            Mutation::Touch {
+                version, cas, life, ..
+            } => {
+                let touched = existing.filter(|handle| {
+                    let header = self.arena.header(*handle);
+                    !header.is(TOMBSTONE) && self.arena.cas(*handle) == cas
+                });
+                let Some(handle) = touched else {
+                    return Applied::Want;
+                };
+                let deadline = moment.deadline_of(life);
+                self.touch_as(
+                    commons,
+                    moment,
+                    hash,
+                    handle,
+                    (version, deadline, FROM_PEER),
+                )
+                .map_or(Applied::Want, |_| Applied::Done)
+            }
+        }
+    }
+
+    /// What cannot be stored must not leave an older value behind.
+    fn refuse(
+        &mut self,
+        commons: &Commons,
+        hash: Hash,
+        existing: Option<Handle>,
+        why: Applied,
+    ) -> Applied {
+        if let Some(handle) = existing {
+            self.unlink(commons, hash, handle);
+        }
+        why
+    }
+
+    /// Gives an item a new deadline and version and keeps its cas unique.
+    pub fn touch_as(
+        &mut self,
+        commons: &Commons,
+        moment: &Moment,
+        hash: Hash,
+        handle: Handle,
+        (version, deadline, marks): (Version, u32, u8),
+    ) -> Result<Handle, NoRoom> {
+        let header = *self.arena.header(handle);
+        let key = self.arena.key(handle).to_vec();
+        let value = self.arena.value(handle).to_vec();
+        let own_cas = Some(self.arena.cas(handle));
+        let kept = header.marks & (STALE | WIN_SENT | super::arena::FETCHED);
+        let put = Put {
+            content: Content {
+                key: &key,
+                value: &value,
+                own_cas,
+            },
+            flags: header.flags,
+            deadline,
+            version,
+            marks: kept | marks,
+        };
+        self.put(commons, moment, hash, &put)
+    }
+
+    /// A key that was read on the peer: keep it as long as the peer does.
+    pub fn apply_hint(&mut self, commons: &Commons, moment: &Moment, key: &[u8]) {
+        let hash = commons.hash(key);
+        if let Some(handle) = self.table.find(&self.arena, hash, key)
+            && !self.arena.header(handle).is(TOMBSTONE)
+        {
+            self.renew(moment, handle);
+        }
+    }
+}
+
+fn checksum(value: &[u8], flags: u32) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&flags.to_le_bytes()), value)
+}

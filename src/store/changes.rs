@@ -1,0 +1,127 @@
+//! The change list as the peer sees it: the store is its own replication log.
+//!
+//! Every live item and tombstone stands in its shard's list in the order of its last change.
+//! Sending is walking the list from a cursor, catching up is the same walk from an earlier place.
+//! There is no queue, so nothing overflows; a key changed ten times while the peer lagged is sent
+//! once.
+
+use super::arena::{FROM_PEER, Handle, NIL, OWN_CAS, STALE, TOMBSTONE, TOUCH_ONLY, WIN_SENT};
+use super::clock::Moment;
+use super::shard::{Commons, Shard};
+use super::table::Hash;
+use crate::command::{MARK_STALE, MARK_WIN_SENT, Mutation};
+
+impl Shard {
+    /// The peer is connected and has everything up to `position` of this shard; 0 for a peer
+    /// without anything of this boot of ours. `new_boot` is true for a peer boot not met before.
+    pub fn attach_peer(&mut self, commons: &Commons, position: u64, new_boot: bool) {
+        if new_boot {
+            self.cursors.boot = self.cursors.last;
+            self.cursors.acknowledged = 0;
+            self.cursors.next_to_acknowledge = self.changes.front;
+        }
+        let position = position.min(self.cursors.last);
+        self.acknowledge(commons, position);
+        self.cursors.next_to_send = self.cursors.next_to_acknowledge;
+        self.cursors.sent = self.cursors.acknowledged;
+    }
+
+    /// The peer has applied everything up to `position`: tombstones up to there have served.
+    pub fn acknowledge(&mut self, commons: &Commons, position: u64) {
+        let position = position.min(self.cursors.last);
+        while self.cursors.next_to_acknowledge != NIL {
+            let handle = self.cursors.next_to_acknowledge;
+            let header = self.arena.header(handle);
+            if header.change > position {
+                break;
+            }
+            if header.is(TOMBSTONE) {
+                let hash = commons.hash(self.arena.key(handle));
+                self.unlink(commons, hash, handle);
+            } else {
+                self.cursors.next_to_acknowledge = self.changes.next(&self.arena, handle);
+            }
+        }
+        self.cursors.acknowledged = self.cursors.acknowledged.max(position);
+    }
+
+    /// Whether something waits to be sent.
+    pub const fn has_unsent(&self) -> bool {
+        self.cursors.sent < self.cursors.last
+    }
+
+    /// Walks on from the last place and hands each mutation that the peer lacks to `emit`, which
+    /// returns false once it has enough. At most `steps` list entries are looked at. Returns the
+    /// position that the peer reaches by applying what was handed out.
+    pub fn send(
+        &mut self,
+        moment: &Moment,
+        mut steps: usize,
+        mut emit: impl FnMut(Mutation<'_>) -> bool,
+    ) -> u64 {
+        while self.cursors.next_to_send != NIL && steps > 0 {
+            steps -= 1;
+            let handle = self.cursors.next_to_send;
+            self.cursors.next_to_send = self.changes.next(&self.arena, handle);
+            self.cursors.sent = self.arena.header(handle).change;
+            if !self.is_withheld(handle) && !emit(self.mutation(moment, handle)) {
+                break;
+            }
+        }
+        if self.cursors.next_to_send == NIL {
+            // Numbers whose items have changed again or gone lie behind the last one.
+            self.cursors.sent = self.cursors.last;
+        }
+        self.cursors.sent
+    }
+
+    /// The peer's present boot sent it itself. Never decided by the node bit of the version: a new
+    /// boot of the peer gets everything, also what its predecessor wrote.
+    fn is_withheld(&self, handle: Handle) -> bool {
+        let header = self.arena.header(handle);
+        header.is(FROM_PEER) && header.change > self.cursors.boot
+    }
+
+    fn mutation(&self, moment: &Moment, handle: Handle) -> Mutation<'_> {
+        let header = self.arena.header(handle);
+        let key = self.arena.key(handle);
+        let version = header.version;
+        if header.is(TOMBSTONE) {
+            return Mutation::Tombstone { key, version };
+        }
+        let life = moment.life(header.deadline);
+        let cas = self.arena.cas(handle);
+        if header.is(TOUCH_ONLY) && header.change > self.cursors.boot {
+            return Mutation::Touch {
+                key,
+                version,
+                cas,
+                life,
+            };
+        }
+        let stale = if header.is(STALE) { MARK_STALE } else { 0 };
+        let win_sent = if header.is(WIN_SENT) {
+            MARK_WIN_SENT
+        } else {
+            0
+        };
+        Mutation::Item {
+            key,
+            value: self.arena.value(handle),
+            flags: header.flags,
+            life,
+            version,
+            cas: header.is(OWN_CAS).then_some(cas),
+            marks: stale | win_sent,
+        }
+    }
+
+    /// The peer lacks the value of a touched item: it travels whole, as the newest change.
+    pub fn send_whole(&mut self, commons: &Commons, hash: Hash, key: &[u8]) {
+        if let Some(handle) = self.table.find(&self.arena, hash, key) {
+            let header = self.arena.header_mut(handle);
+            header.marks &= !(TOUCH_ONLY | FROM_PEER);
+            self.record_change(commons, handle);
+        }
+    }
+}

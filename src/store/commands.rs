@@ -1,0 +1,509 @@
+//! What each command does to a shard, as memcached's protocol.txt says.
+
+use super::arena::{Content, FETCHED, Handle, OWN_CAS, STALE, TOMBSTONE, TOUCH_ONLY, WIN_SENT};
+use super::clock::Moment;
+use super::shard::{Commons, NoRoom, Put, Shard};
+use super::table::Hash;
+use crate::command::{
+    Arithmetic, Delete, Exptime, ItemView, Outcome, Read, Store, StoreMode, Touch,
+};
+
+/// Longest value that incr and decr take for a number (memcached `INCR_MAX_STORAGE_LEN` is 24).
+const NUMBER_LENGTH_MAX: usize = 20;
+
+impl Shard {
+    /// A retrieval. `seen` is called once, with the item or without one. The second result says
+    /// whether the store changed.
+    pub fn read<R>(
+        &mut self,
+        commons: &Commons,
+        moment: &Moment,
+        hash: Hash,
+        read: &Read<'_>,
+        seen: impl FnOnce(Option<&ItemView<'_>>) -> R,
+    ) -> (R, bool) {
+        self.counters.cmd_get += 1;
+        self.counters.cmd_touch += u64::from(read.touch.is_some());
+        let found = self.find_live_counted(commons, moment, hash, read.key);
+        let Some(mut handle) = found else {
+            self.counters.get_misses += 1;
+            self.counters.touch_misses += u64::from(read.touch.is_some());
+            return match read.vivify {
+                Some(exptime) => self.vivify(commons, moment, hash, read, exptime, seen),
+                None => (seen(None), false),
+            };
+        };
+        self.counters.get_hits += 1;
+        if let Some(exptime) = read.touch {
+            self.counters.touch_hits += 1;
+            handle = self
+                .touch_found(commons, moment, hash, handle, exptime)
+                .unwrap_or(handle);
+        }
+        let won = self.hand_out_win(moment, handle, read.recache);
+        let mut view = self.view(moment, handle);
+        view.won = won;
+        view.win_sent &= !won;
+        let result = seen(Some(&view));
+        if read.bump {
+            self.bump(commons, moment, handle);
+        }
+        (result, read.touch.is_some())
+    }
+
+    /// As [`Shard::find_live`], counting why an item that was there is none any more.
+    fn find_live_counted(
+        &mut self,
+        commons: &Commons,
+        moment: &Moment,
+        hash: Hash,
+        key: &[u8],
+    ) -> Option<Handle> {
+        let handle = self.table.find(&self.arena, hash, key)?;
+        let header = self.arena.header(handle);
+        if header.is(TOMBSTONE) {
+            return None;
+        }
+        let flushed = header.version <= moment.watermark;
+        if self.survives(commons, moment, hash, handle) {
+            return Some(handle);
+        }
+        self.counters.get_flushed += u64::from(flushed);
+        self.counters.get_expired += u64::from(!flushed);
+        None
+    }
+
+    /// An empty item for a client that promised to fill it (`N`).
+    fn vivify<R>(
+        &mut self,
+        commons: &Commons,
+        moment: &Moment,
+        hash: Hash,
+        read: &Read<'_>,
+        exptime: Exptime,
+        seen: impl FnOnce(Option<&ItemView<'_>>) -> R,
+    ) -> (R, bool) {
+        let put = Put {
+            content: Content {
+                key: read.key,
+                value: b"",
+                own_cas: read.new_cas,
+            },
+            flags: 0,
+            deadline: moment.deadline(exptime),
+            version: self.version_for(moment, hash, read.key),
+            marks: WIN_SENT,
+        };
+        match self.put(commons, moment, hash, &put) {
+            Ok(handle) => {
+                let view = self.view(moment, handle);
+                (
+                    seen(Some(&ItemView {
+                        won: true,
+                        win_sent: false,
+                        ..view
+                    })),
+                    true,
+                )
+            }
+            Err(NoRoom) => (seen(None), false),
+        }
+    }
+
+    /// Whether this reader is the one to recache: the item is stale or nearly expired, and nobody
+    /// else was asked.
+    fn hand_out_win(&mut self, moment: &Moment, handle: Handle, recache: Option<i64>) -> bool {
+        let header = self.arena.header_mut(handle);
+        let expiring = match (recache, moment.ttl(header.deadline)) {
+            (Some(below), Some(ttl)) => i64::from(ttl) < below,
+            _ => false,
+        };
+        let won = !header.is(WIN_SENT) && (header.is(STALE) || expiring);
+        if won {
+            header.marks |= WIN_SENT;
+        }
+        won
+    }
+
+    /// A store in any mode. `Err(NoRoom)` leaves the shard as it was but for evictions.
+    pub fn store(
+        &mut self,
+        commons: &Commons,
+        moment: &Moment,
+        hash: Hash,
+        store: &Store<'_>,
+    ) -> Result<Outcome, NoRoom> {
+        self.counters.cmd_set += 1;
+        let live = self.find_live(commons, moment, hash, store.key);
+        let mut stale = false;
+        if let Some(compare) = store.compare {
+            let Some(handle) = live else {
+                self.counters.cas_misses += 1;
+                return Ok(Outcome::NotFound);
+            };
+            let cas = self.arena.cas(handle);
+            stale = store.invalidate && compare < cas;
+            if compare != cas && !stale {
+                self.counters.cas_badval += 1;
+                return Ok(Outcome::Exists);
+            }
+            self.counters.cas_hits += 1;
+        }
+        match (store.mode, live) {
+            (StoreMode::Add, Some(handle)) => {
+                // memcached counts a failed add as a use of the item.
+                self.bump(commons, moment, handle);
+                Ok(Outcome::NotStored)
+            }
+            (StoreMode::Replace, None) => Ok(Outcome::NotStored),
+            (StoreMode::Append | StoreMode::Prepend, Some(handle)) => {
+                self.extend(commons, moment, hash, store, handle)
+            }
+            (StoreMode::Append | StoreMode::Prepend, None) => match store.vivify {
+                Some(exptime) => {
+                    let created = Store { exptime, ..*store };
+                    self.store_value(commons, moment, hash, &created, false)
+                }
+                None => Ok(Outcome::NotStored),
+            },
+            (StoreMode::Set | StoreMode::Add, _) | (StoreMode::Replace, Some(_)) => {
+                self.store_value(commons, moment, hash, store, stale)
+            }
+        }
+    }
+
+    fn store_value(
+        &mut self,
+        commons: &Commons,
+        moment: &Moment,
+        hash: Hash,
+        store: &Store<'_>,
+        stale: bool,
+    ) -> Result<Outcome, NoRoom> {
+        let put = Put {
+            content: Content {
+                key: store.key,
+                value: store.value,
+                own_cas: store.new_cas,
+            },
+            flags: store.flags,
+            deadline: moment.deadline(store.exptime),
+            version: self.version_for(moment, hash, store.key),
+            marks: if stale { STALE } else { 0 },
+        };
+        let handle = self.put(commons, moment, hash, &put)?;
+        self.counters.total_items += 1;
+        Ok(Outcome::Stored {
+            cas: self.arena.cas(handle),
+        })
+    }
+
+    /// append and prepend: flags and life stay.
+    fn extend(
+        &mut self,
+        commons: &Commons,
+        moment: &Moment,
+        hash: Hash,
+        store: &Store<'_>,
+        handle: Handle,
+    ) -> Result<Outcome, NoRoom> {
+        let old = self.arena.value(handle);
+        if old.len() + store.value.len() > commons.item_size_max {
+            return Ok(Outcome::NotStored);
+        }
+        let value = match store.mode {
+            StoreMode::Prepend => [store.value, old].concat(),
+            _ => [old, store.value].concat(),
+        };
+        let header = self.arena.header(handle);
+        let put = Put {
+            content: Content {
+                key: store.key,
+                value: &value,
+                own_cas: store.new_cas,
+            },
+            flags: header.flags,
+            deadline: header.deadline,
+            version: moment.next_version(self.last_version, header.version),
+            marks: 0,
+        };
+        let handle = self.put(commons, moment, hash, &put)?;
+        self.counters.total_items += 1;
+        Ok(Outcome::Stored {
+            cas: self.arena.cas(handle),
+        })
+    }
+
+    /// A delete. `Err(NoRoom)` only where a stale item could not be rewritten.
+    pub fn delete(
+        &mut self,
+        commons: &Commons,
+        moment: &Moment,
+        hash: Hash,
+        delete: &Delete<'_>,
+    ) -> Result<Outcome, NoRoom> {
+        let Some(handle) = self.find_live(commons, moment, hash, delete.key) else {
+            self.counters.delete_misses += 1;
+            if commons.replicated {
+                // The peer may still hold what was evicted here.
+                let version = self.version_for(moment, hash, delete.key);
+                self.put_tombstone(commons, moment, hash, delete.key, version);
+            }
+            return Ok(Outcome::NotFound);
+        };
+        if delete
+            .compare
+            .is_some_and(|compare| compare != self.arena.cas(handle))
+        {
+            return Ok(Outcome::Exists);
+        }
+        self.counters.delete_hits += 1;
+        if delete.invalidate || delete.drop_value {
+            return self.mark_stale(commons, moment, hash, delete, handle);
+        }
+        if commons.replicated {
+            let replaced = self.arena.header(handle).version;
+            let version = moment.next_version(self.last_version, replaced);
+            self.entomb(commons, handle, version);
+        } else {
+            self.unlink(commons, hash, handle);
+        }
+        Ok(Outcome::Deleted)
+    }
+
+    fn mark_stale(
+        &mut self,
+        commons: &Commons,
+        moment: &Moment,
+        hash: Hash,
+        delete: &Delete<'_>,
+        handle: Handle,
+    ) -> Result<Outcome, NoRoom> {
+        let header = *self.arena.header(handle);
+        let (value, flags) = if delete.drop_value {
+            (Vec::new(), 0)
+        } else {
+            (self.arena.value(handle).to_vec(), header.flags)
+        };
+        let deadline = match delete.exptime {
+            Some(exptime) if delete.invalidate => moment.deadline(exptime),
+            _ => header.deadline,
+        };
+        // memcached clears the handed-out win, so that the next reader is asked to recache.
+        let stale = if delete.invalidate { STALE } else { 0 };
+        let put = Put {
+            content: Content {
+                key: delete.key,
+                value: &value,
+                own_cas: delete.new_cas,
+            },
+            flags,
+            deadline,
+            version: moment.next_version(self.last_version, header.version),
+            marks: header.marks & FETCHED | stale,
+        };
+        self.put(commons, moment, hash, &put)
+            .map(|_| Outcome::Deleted)
+    }
+
+    /// incr and decr.
+    pub fn arithmetic(
+        &mut self,
+        commons: &Commons,
+        moment: &Moment,
+        hash: Hash,
+        arithmetic: &Arithmetic<'_>,
+    ) -> Result<Outcome, NoRoom> {
+        let Some(handle) = self.find_live(commons, moment, hash, arithmetic.key) else {
+            *self.arithmetic_counter(arithmetic.decrement, false) += 1;
+            let Some((initial, exptime)) = arithmetic.initial else {
+                return Ok(Outcome::NotFound);
+            };
+            let deadline = moment.deadline(exptime);
+            let version = self.version_for(moment, hash, arithmetic.key);
+            return self.put_number(
+                commons,
+                moment,
+                hash,
+                arithmetic,
+                initial,
+                (0, deadline, version),
+            );
+        };
+        if arithmetic
+            .compare
+            .is_some_and(|compare| compare != self.arena.cas(handle))
+        {
+            return Ok(Outcome::Exists);
+        }
+        let Some(present) = number(self.arena.value(handle)) else {
+            return Ok(Outcome::NonNumeric);
+        };
+        *self.arithmetic_counter(arithmetic.decrement, true) += 1;
+        let value = if arithmetic.decrement {
+            present.saturating_sub(arithmetic.delta)
+        } else {
+            present.wrapping_add(arithmetic.delta)
+        };
+        let header = self.arena.header(handle);
+        let deadline = match arithmetic.exptime {
+            Some(exptime) => moment.deadline(exptime),
+            None => header.deadline,
+        };
+        let version = moment.next_version(self.last_version, header.version);
+        let flags = header.flags;
+        self.put_number(
+            commons,
+            moment,
+            hash,
+            arithmetic,
+            value,
+            (flags, deadline, version),
+        )
+    }
+
+    fn put_number(
+        &mut self,
+        commons: &Commons,
+        moment: &Moment,
+        hash: Hash,
+        arithmetic: &Arithmetic<'_>,
+        value: u64,
+        (flags, deadline, version): (u32, u32, u64),
+    ) -> Result<Outcome, NoRoom> {
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(value).as_bytes();
+        let put = Put {
+            content: Content {
+                key: arithmetic.key,
+                value: digits,
+                own_cas: arithmetic.new_cas,
+            },
+            flags,
+            deadline,
+            version,
+            marks: 0,
+        };
+        let handle = self.put(commons, moment, hash, &put)?;
+        let (cas, ttl) = (self.arena.cas(handle), moment.ttl(deadline));
+        Ok(Outcome::Number { value, cas, ttl })
+    }
+
+    fn arithmetic_counter(&mut self, decrement: bool, hit: bool) -> &mut u64 {
+        match (decrement, hit) {
+            (false, true) => &mut self.counters.incr_hits,
+            (false, false) => &mut self.counters.incr_misses,
+            (true, true) => &mut self.counters.decr_hits,
+            (true, false) => &mut self.counters.decr_misses,
+        }
+    }
+
+    /// touch.
+    pub fn touch(
+        &mut self,
+        commons: &Commons,
+        moment: &Moment,
+        hash: Hash,
+        touch: &Touch<'_>,
+    ) -> Result<Outcome, NoRoom> {
+        self.counters.cmd_touch += 1;
+        let Some(handle) = self.find_live(commons, moment, hash, touch.key) else {
+            self.counters.touch_misses += 1;
+            return Ok(Outcome::NotFound);
+        };
+        self.counters.touch_hits += 1;
+        let handle = self.touch_found(commons, moment, hash, handle, touch.exptime)?;
+        self.bump(commons, moment, handle);
+        Ok(Outcome::Touched)
+    }
+
+    /// A touch takes a new version, so that the later of two touches wins on both hosts, and keeps
+    /// the cas unique, as memcached does.
+    fn touch_found(
+        &mut self,
+        commons: &Commons,
+        moment: &Moment,
+        hash: Hash,
+        handle: Handle,
+        exptime: Exptime,
+    ) -> Result<Handle, NoRoom> {
+        let deadline = moment.deadline(exptime);
+        if !commons.replicated {
+            self.arena.header_mut(handle).deadline = deadline;
+            return Ok(handle);
+        }
+        let alone = if self.value_is_known_to_peer(handle) {
+            TOUCH_ONLY
+        } else {
+            0
+        };
+        let header = *self.arena.header(handle);
+        let version = moment.next_version(self.last_version, header.version);
+        if header.is(OWN_CAS) {
+            let header = self.arena.header_mut(handle);
+            header.deadline = deadline;
+            header.version = version;
+            header.marks = header.marks & !(TOUCH_ONLY | super::arena::FROM_PEER) | alone;
+            self.last_version = version;
+            self.record_change(commons, handle);
+            return Ok(handle);
+        }
+        self.touch_as(commons, moment, hash, handle, (version, deadline, alone))
+    }
+
+    /// Drops a key whose store was refused, so that nobody reads the value it should have lost.
+    pub fn forget(&mut self, commons: &Commons, moment: &Moment, hash: Hash, key: &[u8]) {
+        if let Some(handle) = self.find_live(commons, moment, hash, key) {
+            if commons.replicated {
+                let replaced = self.arena.header(handle).version;
+                let version = moment.next_version(self.last_version, replaced);
+                self.entomb(commons, handle, version);
+            } else {
+                self.unlink(commons, hash, handle);
+            }
+        }
+    }
+
+    /// The version of a change to a key, present or not.
+    fn version_for(&self, moment: &Moment, hash: Hash, key: &[u8]) -> u64 {
+        let existing = self.table.find(&self.arena, hash, key);
+        let replaced = existing.map_or(0, |handle| self.arena.header(handle).version);
+        moment.next_version(self.last_version, replaced)
+    }
+
+    /// Reclaims expired and flushed items, looking at `buckets` buckets from where the last pass
+    /// ended. True when the pass went through the whole table.
+    pub fn reap(&mut self, commons: &Commons, moment: &Moment, buckets: usize) -> bool {
+        for _ in 0..buckets {
+            if self.reap_bucket >= self.table.buckets() {
+                self.reap_bucket = 0;
+                return true;
+            }
+            let mut at = self.table.first_of(self.reap_bucket);
+            while at != super::arena::NIL {
+                let header = self.arena.header(at);
+                let next = header.bucket_next;
+                if !header.is(TOMBSTONE) {
+                    let hash = commons.hash(self.arena.key(at));
+                    self.survives(commons, moment, hash, at);
+                }
+                at = next;
+            }
+            self.reap_bucket += 1;
+        }
+        false
+    }
+}
+
+/// The number a value stands for, as memcached's `safe_strtoull` takes it: digits, and the spaces
+/// that old memcached versions pad with.
+fn number(value: &[u8]) -> Option<u64> {
+    if value.len() > NUMBER_LENGTH_MAX {
+        return None;
+    }
+    let digits = std::str::from_utf8(value).ok()?.trim_matches(' ');
+    if digits.starts_with('+') {
+        return None;
+    }
+    digits.parse().ok()
+}

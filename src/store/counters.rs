@@ -1,0 +1,79 @@
+//! What a shard counts, in memcached's words.
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        /// Counts since start or `stats reset`.
+        #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+        pub struct Counters { $($(#[$doc])* pub $name: u64,)* }
+
+        impl Counters {
+            /// Adds the counts of another shard.
+            pub fn add(&mut self, other: &Counters) {
+                $(self.$name += other.$name;)*
+            }
+        }
+    };
+}
+
+counters! {
+    /// Keys asked for by retrieval commands.
+    cmd_get,
+    /// Stores in any mode.
+    cmd_set,
+    /// Touches, gat included.
+    cmd_touch,
+    /// Meta commands are counted as what they do.
+    cmd_meta,
+    /// Retrievals that found an item.
+    get_hits,
+    /// Retrievals that found none.
+    get_misses,
+    /// Retrievals that found an expired item.
+    get_expired,
+    /// Retrievals that found a flushed item.
+    get_flushed,
+    /// Deletes that found none.
+    delete_misses,
+    /// Deletes that found an item.
+    delete_hits,
+    /// incr that found none.
+    incr_misses,
+    /// incr that found an item.
+    incr_hits,
+    /// decr that found none.
+    decr_misses,
+    /// decr that found an item.
+    decr_hits,
+    /// cas on an absent key.
+    cas_misses,
+    /// cas with the present cas unique.
+    cas_hits,
+    /// cas with another cas unique.
+    cas_badval,
+    /// Touches that found an item.
+    touch_hits,
+    /// Touches that found none.
+    touch_misses,
+    /// Items stored since start.
+    total_items,
+    /// Items expired before anyone read them.
+    expired_unfetched,
+    /// Items evicted before anyone read them.
+    evicted_unfetched,
+    /// Items evicted to make room.
+    evictions,
+    /// Expired or flushed items whose memory was taken back.
+    reclaimed,
+    /// Stores refused because the item was larger than `item_size_max`.
+    store_too_large,
+    /// Stores refused because no memory could be had.
+    store_no_memory,
+    /// Mutations of the peer that are in the store now.
+    peer_applied,
+    /// Mutations of the peer that were older than ours.
+    peer_older,
+    /// Mutations of the peer refused for size or memory.
+    peer_refused,
+    /// Unacknowledged changes of ours that a newer one of the peer overwrote.
+    peer_conflicts,
+}

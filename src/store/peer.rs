@@ -1,0 +1,192 @@
+//! The store as the replication machine uses it.
+
+use std::sync::atomic::Ordering;
+
+use vrrp::time::Instant;
+
+use super::clock::version_at;
+use super::{RELIEF_ROUNDS, Store};
+use crate::command::{Applied, Mutation, Version};
+
+/// What one walk along a shard's change list came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Walk {
+    /// Applying all that was handed out brings the peer to this position.
+    pub position: u64,
+    /// Whether more waits to be sent.
+    pub more: bool,
+}
+
+impl Store {
+    /// Which of the two nodes this is; part of every version from now on.
+    pub fn set_node_bit(&self, bit: bool) {
+        self.node_bit.store(u64::from(bit), Ordering::Relaxed);
+    }
+
+    /// A clock heard from the peer, in Unix milliseconds: versions from now on lie above it.
+    pub fn raise_clock(&self, unix_ms: u64) {
+        self.clock_floor
+            .fetch_max(version_at(unix_ms), Ordering::Relaxed);
+    }
+
+    /// Number of the last change of each shard.
+    pub fn positions(&self) -> Vec<u64> {
+        self.shards
+            .iter()
+            .map(|shard| shard.0.lock().cursors.last)
+            .collect()
+    }
+
+    /// A peer is connected: each shard is sent from the given position on, or from its head where
+    /// that is 0. `new_boot`: this boot of the peer was not met before, it has nothing of us.
+    /// Marks every shard with something to send.
+    pub fn attach_peer(&self, positions: &[u64], new_boot: bool) {
+        for (index, shard) in self.shards.iter().enumerate() {
+            let mut shard = shard.0.lock();
+            let position = if new_boot {
+                0
+            } else {
+                positions.get(index).copied().unwrap_or(0)
+            };
+            shard.attach_peer(&self.commons, position, new_boot);
+            self.acknowledged.set(index, shard.cursors.acknowledged);
+            if shard.has_unsent() {
+                self.mark_dirty(index);
+            }
+        }
+    }
+
+    /// The shards with changes to send since the last call, in order.
+    pub fn take_dirty(&self, mut each: impl FnMut(usize)) {
+        for (word_index, word) in self.dirty.iter().enumerate() {
+            if word.load(Ordering::Relaxed) == 0 {
+                continue;
+            }
+            let mut bits = word.swap(0, Ordering::AcqRel);
+            while bits != 0 {
+                each(word_index * 64 + bits.trailing_zeros() as usize);
+                bits &= bits - 1;
+            }
+        }
+    }
+
+    /// Whether any shard has changes to send.
+    pub fn has_dirty(&self) -> bool {
+        self.dirty
+            .iter()
+            .any(|word| word.load(Ordering::Acquire) != 0)
+    }
+
+    /// Hands out changes of one shard from where the last walk ended, until `emit` returns false
+    /// or `steps` list entries were looked at.
+    pub fn walk(
+        &self,
+        now: Instant,
+        shard: usize,
+        steps: usize,
+        emit: impl FnMut(Mutation<'_>) -> bool,
+    ) -> Walk {
+        let mut locked = self.shards[shard].0.lock();
+        let position = locked.send(&self.moment(now), steps, emit);
+        Walk {
+            position,
+            more: locked.has_unsent(),
+        }
+    }
+
+    /// The peer has applied everything of this shard up to `position`. False if that was never
+    /// sent: the peer is confused.
+    pub fn acknowledge(&self, shard: usize, position: u64) -> bool {
+        let Some(locked) = self.shards.get(shard) else {
+            return false;
+        };
+        let mut locked = locked.0.lock();
+        if position > locked.cursors.sent {
+            return false;
+        }
+        locked.acknowledge(&self.commons, position);
+        self.acknowledged.set(shard, locked.cursors.acknowledged);
+        true
+    }
+
+    /// The peer has echoed this flush watermark.
+    pub fn acknowledge_watermark(&self, watermark: Version) {
+        self.acknowledged.set(self.shards.len(), watermark);
+    }
+
+    /// Applies a mutation of the peer.
+    pub fn apply(&self, now: Instant, mutation: &Mutation<'_>) -> Applied {
+        let hash = self.commons.hash(mutation.key());
+        let mut rounds = 0;
+        loop {
+            let (index, mut shard) = self.lock(hash);
+            let moment = self.moment(now);
+            let before = shard.cursors.last_own;
+            let applied = shard.apply(&self.commons, &moment, hash, mutation);
+            self.mark_if_changed(index, before, &shard);
+            drop(shard);
+            if applied != Applied::Refused || !self.commons.evict || rounds == RELIEF_ROUNDS {
+                return applied;
+            }
+            rounds = if self.relieve(&moment, index) {
+                rounds + 1
+            } else {
+                RELIEF_ROUNDS
+            };
+        }
+    }
+
+    /// The peer lacks the value of a touched item.
+    pub fn send_whole(&self, key: &[u8]) {
+        let hash = self.commons.hash(key);
+        let (index, mut shard) = self.lock(hash);
+        shard.send_whole(&self.commons, hash, key);
+        self.mark_dirty(index);
+    }
+
+    /// The keys read here since the last call, for the peer's LRU. `each` gets one shard's keys at
+    /// a time: a length byte before each key.
+    pub fn take_hints(&self, mut each: impl FnMut(&[u8])) {
+        for shard in &self.shards {
+            let hints = std::mem::take(&mut shard.0.lock().hints);
+            if !hints.is_empty() {
+                each(&hints);
+            }
+        }
+    }
+
+    /// A key that was read on the peer.
+    pub fn apply_hint(&self, now: Instant, key: &[u8]) {
+        let (_, mut shard) = self.lock(self.commons.hash(key));
+        shard.apply_hint(&self.commons, &self.moment(now), key);
+    }
+
+    /// Changes not yet acknowledged by the peer, over all shards.
+    pub fn changes_unacknowledged(&self) -> u64 {
+        self.shards
+            .iter()
+            .map(|shard| {
+                let cursors = shard.0.lock().cursors;
+                cursors.last_own.saturating_sub(cursors.acknowledged)
+            })
+            .sum()
+    }
+
+    /// Whether the peer has acknowledged every change of ours.
+    pub fn is_acknowledged(&self) -> bool {
+        self.shards.iter().all(|shard| {
+            let cursors = shard.0.lock().cursors;
+            cursors.acknowledged >= cursors.last_own
+        })
+    }
+
+    /// Shards that list changes of the peer itself beyond what it has been told: it learns with
+    /// the next heartbeat that there is nothing for it.
+    pub fn mark_lagging(&self) {
+        for (index, shard) in self.shards.iter().enumerate() {
+            if shard.0.lock().has_unsent() {
+                self.mark_dirty(index);
+            }
+        }
+    }
+}

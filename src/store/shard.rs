@@ -1,0 +1,513 @@
+//! One shard: table, LRU, change list, tombstones and memory under one lock, so that a mutation
+//! and its place in the replication order cannot come apart.
+//!
+//! This file moves items in and out. What commands mean is in `commands.rs`, what the peer sees in
+//! `changes.rs`, what the peer does to us in `apply.rs`.
+
+use ahash::RandomState;
+
+use super::arena::{
+    Arena, Content, FETCHED, FROM_PEER, Handle, NIL, STALE, TOMBSTONE, TOUCH_ONLY, WIN_SENT,
+};
+use super::clock::Moment;
+use super::counters::Counters;
+use super::list::{Changes, List, Lru};
+use super::pool::{Pool, SEGMENT_BYTES, SEGMENT_WORDS};
+use super::table::{Hash, Table};
+use crate::command::{ItemView, Version};
+
+/// An item moves in the LRU at most once in this many seconds (memcached `ITEM_UPDATE_INTERVAL`).
+const BUMP_INTERVAL_SECONDS: u32 = 60;
+/// A shard moves items together once this fraction of its segments is dead.
+const DEAD_FRACTION: usize = 16;
+/// Dead words that make a segment worth emptying. Well above the words that two segments can lose
+/// at their ends to a blob that did not fit, so that emptying always gains.
+const EVACUATION_GAIN: usize = SEGMENT_WORDS / 5;
+/// Bytes of keys that wait to be sent as recency hints; more are dropped, they are only hints.
+const HINT_BYTES_MAX: usize = 16 * 1024;
+
+/// What all shards of a store share.
+pub(super) struct Commons {
+    pub pool: Pool,
+    pub hasher: RandomState,
+    /// A peer is configured: changes are listed, removals leave tombstones.
+    pub replicated: bool,
+    /// Evict when memory runs out (memcached without `-M`).
+    pub evict: bool,
+    /// Bytes of tombstones a shard keeps before it forgets the oldest.
+    pub tombstone_bytes_max: usize,
+    pub item_size_max: usize,
+}
+
+impl Commons {
+    pub fn hash(&self, key: &[u8]) -> Hash {
+        self.hasher.hash_one(key)
+    }
+}
+
+/// No memory for an item, after evicting all that this shard could.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct NoRoom;
+
+/// What an item becomes.
+pub(super) struct Put<'a> {
+    pub content: Content<'a>,
+    pub flags: u32,
+    pub deadline: u32,
+    pub version: Version,
+    /// [`STALE`], [`WIN_SENT`], [`FETCHED`], [`TOUCH_ONLY`], [`FROM_PEER`].
+    pub marks: u8,
+}
+
+/// A part of the store under one lock.
+pub(super) struct Shard {
+    pub arena: Arena,
+    pub table: Table,
+    pub lru: List<Lru>,
+    /// Tombstones by age, through the links that live items use for the LRU.
+    pub tombstones: List<Lru>,
+    pub tombstone_count: usize,
+    pub tombstone_bytes: usize,
+    pub changes: List<Changes>,
+    pub cursors: Cursors,
+    pub last_version: Version,
+    pub counters: Counters,
+    /// Keys read since the last hints were taken: length byte, key.
+    pub hints: Vec<u8>,
+    /// Where the background pass for expired items goes on.
+    pub reap_bucket: usize,
+}
+
+/// Positions in the change list. One peer, so one set of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cursors {
+    /// Number of the last change.
+    pub last: u64,
+    /// Number of the last change that did not come from the peer.
+    pub last_own: u64,
+    /// The next item to send.
+    pub next_to_send: Handle,
+    /// Changes up to here were sent or need not be.
+    pub sent: u64,
+    /// The first item whose change the peer has not acknowledged.
+    pub next_to_acknowledge: Handle,
+    /// Changes up to here are acknowledged.
+    pub acknowledged: u64,
+    /// The last change before the peer's present boot was seen: up to here it has nothing of us.
+    pub boot: u64,
+    /// The highest change whose tombstone was forgotten.
+    pub forgotten: u64,
+    /// The highest version of a forgotten tombstone.
+    pub forgotten_version: Version,
+}
+
+impl Shard {
+    pub fn new(pool: &Pool) -> Shard {
+        Shard {
+            arena: Arena::new(),
+            table: Table::new(pool),
+            lru: List::new(),
+            tombstones: List::new(),
+            tombstone_count: 0,
+            tombstone_bytes: 0,
+            changes: List::new(),
+            cursors: Cursors {
+                last: 0,
+                last_own: 0,
+                next_to_send: NIL,
+                sent: 0,
+                next_to_acknowledge: NIL,
+                acknowledged: 0,
+                boot: 0,
+                forgotten: 0,
+                forgotten_version: 0,
+            },
+            last_version: 0,
+            counters: Counters::default(),
+            hints: Vec::new(),
+            reap_bucket: 0,
+        }
+    }
+
+    /// Live items.
+    pub fn items(&self) -> usize {
+        self.table.len() - self.tombstone_count
+    }
+
+    /// The item of a key, unless it is a tombstone, expired or flushed. What is dead is reclaimed.
+    pub fn find_live(
+        &mut self,
+        commons: &Commons,
+        moment: &Moment,
+        hash: Hash,
+        key: &[u8],
+    ) -> Option<Handle> {
+        let handle = self.table.find(&self.arena, hash, key)?;
+        if self.arena.header(handle).is(TOMBSTONE) {
+            return None;
+        }
+        self.survives(commons, moment, hash, handle)
+            .then_some(handle)
+    }
+
+    /// Whether a live item still is one; if it is expired or flushed, it goes.
+    pub fn survives(
+        &mut self,
+        commons: &Commons,
+        moment: &Moment,
+        hash: Hash,
+        handle: Handle,
+    ) -> bool {
+        let header = self.arena.header(handle);
+        let flushed = header.version <= moment.watermark;
+        if !flushed && !moment.is_past(header.deadline) {
+            return true;
+        }
+        let version = header.version;
+        if !header.is(FETCHED) {
+            self.counters.expired_unfetched += u64::from(!flushed);
+        }
+        if !flushed && self.peer_may_have_older(commons, handle) {
+            self.entomb(commons, handle, version);
+        } else {
+            self.unlink(commons, hash, handle);
+        }
+        self.counters.reclaimed += 1;
+        false
+    }
+
+    /// Whether a removal must travel: the peer has not acknowledged the item's last change, so it
+    /// may hold an older value.
+    pub fn peer_may_have_older(&self, commons: &Commons, handle: Handle) -> bool {
+        commons.replicated && !self.peer_has(handle)
+    }
+
+    /// Whether the peer has this very item: it sent it in its present boot, or acknowledged it.
+    pub fn peer_has(&self, handle: Handle) -> bool {
+        let header = self.arena.header(handle);
+        let from_this_boot = header.is(FROM_PEER) && header.change > self.cursors.boot;
+        from_this_boot || header.change <= self.cursors.acknowledged
+    }
+
+    /// Stores an item in place of whatever the key held.
+    pub fn put(
+        &mut self,
+        commons: &Commons,
+        moment: &Moment,
+        hash: Hash,
+        put: &Put<'_>,
+    ) -> Result<Handle, NoRoom> {
+        let key = put.content.key;
+        let existing = self.table.find(&self.arena, hash, key);
+        let handle = match existing {
+            Some(handle) if self.arena.replace(handle, &put.content) => {
+                self.leave_lists(handle);
+                handle
+            }
+            _ => self.place(commons, moment, hash, &put.content)?,
+        };
+        let header = self.arena.header_mut(handle);
+        let kept = header.marks & (super::arena::OWN_CAS | super::arena::OUTSIDE);
+        header.marks = kept | put.marks;
+        header.flags = put.flags;
+        header.deadline = put.deadline;
+        header.version = put.version;
+        header.used_at = moment.seconds;
+        self.last_version = self.last_version.max(put.version);
+        self.lru.push_back(&mut self.arena, handle);
+        self.record_change(commons, handle);
+        Ok(handle)
+    }
+
+    /// A new blob in place of the key's old one, in no list yet.
+    fn place(
+        &mut self,
+        commons: &Commons,
+        moment: &Moment,
+        hash: Hash,
+        content: &Content<'_>,
+    ) -> Result<Handle, NoRoom> {
+        self.make_room(commons, moment, content.words(), content.outside_bytes())?;
+        let handle = self.arena.place(&commons.pool, content);
+        // Making room may have moved or evicted the old one: look again.
+        match self.table.find(&self.arena, hash, content.key) {
+            Some(old) => {
+                self.leave_lists(old);
+                let next = self.arena.header(old).bucket_next;
+                self.arena.header_mut(handle).bucket_next = next;
+                self.table.moved(&mut self.arena, hash, old, handle);
+                self.arena.free(&commons.pool, old);
+            }
+            None => {
+                let rehash = |key: &[u8]| commons.hash(key);
+                self.table
+                    .insert(&mut self.arena, &commons.pool, rehash, hash, handle);
+            }
+        }
+        Ok(handle)
+    }
+
+    /// Takes an item out of LRU or tombstones and out of the change list.
+    fn leave_lists(&mut self, handle: Handle) {
+        if self.arena.header(handle).is(TOMBSTONE) {
+            self.tombstones.unlink(&mut self.arena, handle);
+            self.count_tombstone(handle, false);
+        } else {
+            self.lru.unlink(&mut self.arena, handle);
+        }
+        self.leave_changes(handle);
+    }
+
+    fn count_tombstone(&mut self, handle: Handle, added: bool) {
+        let bytes = self.arena.key(handle).len() + 64;
+        if added {
+            self.tombstone_count += 1;
+            self.tombstone_bytes += bytes;
+        } else {
+            self.tombstone_count -= 1;
+            self.tombstone_bytes -= bytes;
+        }
+    }
+
+    /// Removes a key without a trace.
+    pub fn unlink(&mut self, commons: &Commons, hash: Hash, handle: Handle) {
+        self.leave_lists(handle);
+        self.table
+            .remove(&mut self.arena, &commons.pool, hash, handle);
+        self.arena.free(&commons.pool, handle);
+    }
+
+    /// Turns a live item into a tombstone.
+    pub fn entomb(&mut self, commons: &Commons, handle: Handle, version: Version) {
+        self.leave_lists(handle);
+        self.arena.shrink_to_key(&commons.pool, handle);
+        let header = self.arena.header_mut(handle);
+        header.marks = 0;
+        header.deadline = 0;
+        self.bury(commons, handle, version);
+    }
+
+    /// A tombstone for a key that holds nothing, or a newer version for the one it has.
+    pub fn put_tombstone(
+        &mut self,
+        commons: &Commons,
+        moment: &Moment,
+        hash: Hash,
+        key: &[u8],
+        version: Version,
+    ) {
+        if let Some(handle) = self.table.find(&self.arena, hash, key) {
+            self.entomb(commons, handle, version);
+            return;
+        }
+        let content = Content {
+            key,
+            value: b"",
+            own_cas: None,
+        };
+        match self.place(commons, moment, hash, &content) {
+            Ok(handle) => self.bury(commons, handle, version),
+            Err(NoRoom) => {
+                self.cursors.last += 1;
+                self.cursors.last_own = self.cursors.last;
+                self.cursors.forgotten = self.cursors.last;
+                self.cursors.forgotten_version = self.cursors.forgotten_version.max(version);
+            }
+        }
+    }
+
+    fn bury(&mut self, commons: &Commons, handle: Handle, version: Version) {
+        let header = self.arena.header_mut(handle);
+        header.marks = TOMBSTONE;
+        header.version = version;
+        self.last_version = self.last_version.max(version);
+        self.tombstones.push_back(&mut self.arena, handle);
+        self.count_tombstone(handle, true);
+        self.record_change(commons, handle);
+        while self.tombstone_bytes > commons.tombstone_bytes_max {
+            self.forget_tombstone(commons);
+        }
+    }
+
+    fn forget_tombstone(&mut self, commons: &Commons) {
+        let handle = self.tombstones.front;
+        let header = self.arena.header(handle);
+        self.cursors.forgotten = self.cursors.forgotten.max(header.change);
+        self.cursors.forgotten_version = self.cursors.forgotten_version.max(header.version);
+        self.unlink(commons, commons.hash(self.arena.key(handle)), handle);
+    }
+
+    /// Gives a change its number and its place at the end of the change list.
+    pub fn record_change(&mut self, commons: &Commons, handle: Handle) {
+        if !commons.replicated {
+            return;
+        }
+        self.leave_changes(handle);
+        let cursors = &mut self.cursors;
+        cursors.last += 1;
+        let header = self.arena.header_mut(handle);
+        header.change = cursors.last;
+        if !header.is(FROM_PEER) {
+            cursors.last_own = cursors.last;
+        }
+        if cursors.next_to_send == NIL {
+            cursors.next_to_send = handle;
+        }
+        if cursors.next_to_acknowledge == NIL {
+            cursors.next_to_acknowledge = handle;
+        }
+        self.changes.push_back(&mut self.arena, handle);
+    }
+
+    fn leave_changes(&mut self, handle: Handle) {
+        let next = self.changes.next(&self.arena, handle);
+        if self.cursors.next_to_send == handle {
+            self.cursors.next_to_send = next;
+        }
+        if self.cursors.next_to_acknowledge == handle {
+            self.cursors.next_to_acknowledge = next;
+        }
+        self.changes.unlink(&mut self.arena, handle);
+    }
+
+    /// Counts a use: marks the item fetched and moves it in the LRU once a minute.
+    pub fn bump(&mut self, commons: &Commons, moment: &Moment, handle: Handle) {
+        let header = self.arena.header_mut(handle);
+        if !header.is(FETCHED) {
+            header.marks |= FETCHED;
+        }
+        if moment.seconds.saturating_sub(header.used_at) < BUMP_INTERVAL_SECONDS {
+            return;
+        }
+        self.renew(moment, handle);
+        let key = self.arena.key(handle);
+        if commons.replicated && self.hints.len() + 1 + key.len() <= HINT_BYTES_MAX {
+            self.hints.push(key.len() as u8);
+            self.hints.extend_from_slice(key);
+        }
+    }
+
+    /// Makes an item the most recently used.
+    pub fn renew(&mut self, moment: &Moment, handle: Handle) {
+        self.arena.header_mut(handle).used_at = moment.seconds;
+        self.lru.unlink(&mut self.arena, handle);
+        self.lru.push_back(&mut self.arena, handle);
+    }
+
+    pub fn view(&self, moment: &Moment, handle: Handle) -> ItemView<'_> {
+        let header = self.arena.header(handle);
+        ItemView {
+            key: self.arena.key(handle),
+            value: self.arena.value(handle),
+            flags: header.flags,
+            cas: self.arena.cas(handle),
+            ttl: moment.ttl(header.deadline),
+            idle: moment.seconds.saturating_sub(header.used_at),
+            fetched: header.is(FETCHED),
+            stale: header.is(STALE),
+            won: false,
+            win_sent: header.is(WIN_SENT),
+        }
+    }
+
+    /// Makes the open segment hold `words` more and the limit `outside` bytes more: by taking a
+    /// segment, by moving items together, by evicting.
+    fn make_room(
+        &mut self,
+        commons: &Commons,
+        moment: &Moment,
+        words: usize,
+        outside: usize,
+    ) -> Result<(), NoRoom> {
+        let pool = &commons.pool;
+        loop {
+            if self.arena.fits(words) {
+                if outside == 0 || pool.has_room(outside) {
+                    return Ok(());
+                }
+            } else if pool.has_room(SEGMENT_BYTES + outside) {
+                self.arena.open_segment(pool);
+                return Ok(());
+            }
+            let dead = self.arena.words_dead();
+            let held = self.arena.segments() * SEGMENT_WORDS;
+            let sparse = dead > SEGMENT_WORDS.max(held / DEAD_FRACTION);
+            if sparse && self.evacuate_sparsest(commons)
+                || commons.evict && self.evict_oldest(commons, moment)
+                || self.evacuate_sparsest(commons)
+            {
+                continue;
+            }
+            return Err(NoRoom);
+        }
+    }
+
+    /// Empties the segment with the most dead words, if that is worth it.
+    fn evacuate_sparsest(&mut self, commons: &Commons) -> bool {
+        let Some((number, dead)) = self.arena.sparsest() else {
+            return false;
+        };
+        if dead < EVACUATION_GAIN {
+            return false;
+        }
+        let mut at = 0;
+        while let Some(old) = self.arena.next_live(number, at) {
+            at = self.arena.word_after(old);
+            if !self.arena.fits(self.arena.header(old).words_needed()) {
+                // Over the limit by one segment until this one is empty.
+                self.arena.open_segment(&commons.pool);
+            }
+            let new = self.arena.relocate(&commons.pool, old);
+            self.moved(commons, old, new);
+        }
+        true
+    }
+
+    fn moved(&mut self, commons: &Commons, old: Handle, new: Handle) {
+        let hash = commons.hash(self.arena.key(new));
+        self.table.moved(&mut self.arena, hash, old, new);
+        if self.arena.header(new).is(TOMBSTONE) {
+            self.tombstones.moved(&mut self.arena, old, new);
+        } else {
+            self.lru.moved(&mut self.arena, old, new);
+        }
+        self.changes.moved(&mut self.arena, old, new);
+        for cursor in [
+            &mut self.cursors.next_to_send,
+            &mut self.cursors.next_to_acknowledge,
+        ] {
+            if *cursor == old {
+                *cursor = new;
+            }
+        }
+    }
+
+    /// Evicts the least recently used item. False if there is none.
+    pub fn evict_oldest(&mut self, commons: &Commons, moment: &Moment) -> bool {
+        let handle = self.lru.front;
+        if handle == NIL {
+            return false;
+        }
+        let hash = commons.hash(self.arena.key(handle));
+        if !self.survives(commons, moment, hash, handle) {
+            return true;
+        }
+        let header = self.arena.header(handle);
+        self.counters.evictions += 1;
+        self.counters.evicted_unfetched += u64::from(!header.is(FETCHED));
+        let version = header.version;
+        if self.peer_may_have_older(commons, handle) {
+            self.entomb(commons, handle, version);
+        } else {
+            self.unlink(commons, hash, handle);
+        }
+        true
+    }
+
+    /// Whether a touch of this item may travel without its value.
+    pub fn value_is_known_to_peer(&self, handle: Handle) -> bool {
+        let header = self.arena.header(handle);
+        let touched_in_this_boot = header.is(TOUCH_ONLY) && header.change > self.cursors.boot;
+        self.peer_has(handle) || touched_in_this_boot
+    }
+}

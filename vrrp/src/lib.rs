@@ -1,0 +1,4 @@
+//! VRRP as a library.
+pub mod packet;
+pub mod router;
+pub mod time;
