@@ -365,3 +365,12 @@ pub enum Applied {
     /// A touch of a value that is not here: it has to travel whole.
     Want,
 }
+
+/// One step along a change list, as the peer gets it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Record<'a> {
+    /// Apply this.
+    Mutation(Mutation<'a>),
+    /// The sender still holds this key (while comparing).
+    Listed(&'a [u8]),
+}

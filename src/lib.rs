@@ -1,3 +1,4 @@
 //! twincached.
 pub mod command;
+pub mod replication;
 pub mod store;

@@ -24,6 +24,7 @@ pub(super) const INLINE_MAX: usize = 4 * 1024;
 const OFFSET_BITS: u32 = SEGMENT_WORDS.trailing_zeros();
 const HEADER_WORDS: usize = size_of::<Header>() / 8;
 const FREED: u16 = 1 << 15;
+const LISTED: u16 = 1 << 14;
 /// What the allocator adds to an outside value: reference counts, chunk header, rounding.
 const OUTSIDE_OVERHEAD: usize = 48;
 
@@ -91,6 +92,15 @@ impl Header {
         self.value_len as usize
     }
 
+    /// The peer listed this key in the running comparison.
+    pub const fn is_listed(&self) -> bool {
+        self.words & LISTED != 0
+    }
+
+    pub const fn set_listed(&mut self, listed: bool) {
+        self.words = if listed { self.words | LISTED } else { self.words & !LISTED };
+    }
+
     const fn key_at(&self) -> usize {
         if self.is(OWN_CAS) { 8 } else { 0 }
     }
@@ -110,7 +120,7 @@ impl Header {
     }
 
     const fn words_occupied(&self) -> usize {
-        (self.words & !FREED) as usize
+        (self.words & !(FREED | LISTED)) as usize
     }
 }
 
@@ -349,7 +359,7 @@ impl Arena {
             let (source, target) = (expect_held(source), expect_held(target));
             target.words[at..at + words].copy_from_slice(&source.words[from_at..from_at + words]);
         }
-        self.header_mut(to).words = words as u16;
+        self.header_mut(to).words = words as u16 | header.words & LISTED;
         self.forget(pool, handle);
         to
     }

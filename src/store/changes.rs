@@ -9,7 +9,7 @@ use super::arena::{FROM_PEER, Handle, NIL, OWN_CAS, STALE, TOMBSTONE, TOUCH_ONLY
 use super::clock::Moment;
 use super::shard::{Commons, Shard};
 use super::table::Hash;
-use crate::command::{MARK_STALE, MARK_WIN_SENT, Mutation};
+use crate::command::{MARK_STALE, MARK_WIN_SENT, Mutation, Record, Version};
 
 impl Shard {
     /// The peer is connected and has everything up to `position` of this shard; 0 for a peer
@@ -24,6 +24,46 @@ impl Shard {
         self.acknowledge(commons, position);
         self.cursors.next_to_send = self.cursors.next_to_acknowledge;
         self.cursors.sent = self.cursors.acknowledged;
+        self.cursors.listing = false;
+        if new_boot {
+            // It has nothing of us that could come back.
+            self.cursors.comparison_due = false;
+        }
+    }
+
+    /// Starts the walk anew from the head, listing what the peer need not be sent.
+    pub fn begin_comparison(&mut self) {
+        self.cursors.comparison_due = false;
+        self.cursors.listing = true;
+        self.cursors.next_to_send = self.changes.front;
+    }
+
+    /// Takes the marks of an earlier comparison off.
+    pub fn begin_listing(&mut self) {
+        let mut at = self.changes.front;
+        while at != NIL {
+            self.arena.header_mut(at).set_listed(false);
+            at = self.changes.next(&self.arena, at);
+        }
+    }
+
+    /// The comparison has ended: drops every key that the peer once had and did not list, up to
+    /// the version of the tombstones it forgot. Returns how many.
+    pub fn drop_unlisted(&mut self, commons: &Commons, forgotten: Version) -> usize {
+        let mut dropped = 0;
+        let mut at = self.changes.front;
+        while at != NIL {
+            let handle = at;
+            at = self.changes.next(&self.arena, handle);
+            let header = self.arena.header(handle);
+            let spared = header.is_listed() || header.version > forgotten || header.is(TOMBSTONE);
+            if !spared && self.peer_has(handle) {
+                let hash = commons.hash(self.arena.key(handle));
+                self.unlink(commons, hash, handle);
+                dropped += 1;
+            }
+        }
+        dropped
     }
 
     /// The peer has applied everything up to `position`: tombstones up to there have served.
@@ -47,7 +87,7 @@ impl Shard {
 
     /// Whether something waits to be sent.
     pub const fn has_unsent(&self) -> bool {
-        self.cursors.sent < self.cursors.last
+        self.cursors.sent < self.cursors.last || self.cursors.listing
     }
 
     /// Walks on from the last place and hands each mutation that the peer lacks to `emit`, which
@@ -57,20 +97,30 @@ impl Shard {
         &mut self,
         moment: &Moment,
         mut steps: usize,
-        mut emit: impl FnMut(Mutation<'_>) -> bool,
+        mut emit: impl FnMut(Record<'_>) -> bool,
     ) -> u64 {
         while self.cursors.next_to_send != NIL && steps > 0 {
             steps -= 1;
             let handle = self.cursors.next_to_send;
             self.cursors.next_to_send = self.changes.next(&self.arena, handle);
-            self.cursors.sent = self.arena.header(handle).change;
-            if !self.is_withheld(handle) && !emit(self.mutation(moment, handle)) {
+            let header = self.arena.header(handle);
+            self.cursors.sent = self.cursors.sent.max(header.change);
+            let known = self.cursors.listing && header.change <= self.cursors.acknowledged;
+            let more = if !known && !self.is_withheld(handle) {
+                emit(Record::Mutation(self.mutation(moment, handle)))
+            } else if self.cursors.listing && !header.is(TOMBSTONE) {
+                emit(Record::Listed(self.arena.key(handle)))
+            } else {
+                true
+            };
+            if !more {
                 break;
             }
         }
         if self.cursors.next_to_send == NIL {
             // Numbers whose items have changed again or gone lie behind the last one.
             self.cursors.sent = self.cursors.last;
+            self.cursors.listing = false;
         }
         self.cursors.sent
     }

@@ -117,6 +117,11 @@ impl Store {
         self.shards.len()
     }
 
+    /// The longest frame that one item of this store can need.
+    pub fn frame_bytes_max(&self) -> usize {
+        self.commons.item_size_max + 4096
+    }
+
     /// How far the peer has followed.
     pub fn acknowledged(&self) -> &Acknowledged {
         &self.acknowledged

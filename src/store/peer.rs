@@ -6,7 +6,7 @@ use vrrp::time::Instant;
 
 use super::clock::version_at;
 use super::{RELIEF_ROUNDS, Store};
-use crate::command::{Applied, Mutation, Version};
+use crate::command::{Applied, Mutation, Record, Version};
 
 /// What one walk along a shard's change list came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,7 +84,7 @@ impl Store {
         now: Instant,
         shard: usize,
         steps: usize,
-        emit: impl FnMut(Mutation<'_>) -> bool,
+        emit: impl FnMut(Record<'_>) -> bool,
     ) -> Walk {
         let mut locked = self.shards[shard].0.lock();
         let position = locked.send(&self.moment(now), steps, emit);
@@ -159,6 +159,54 @@ impl Store {
     pub fn apply_hint(&self, now: Instant, key: &[u8]) {
         let (_, mut shard) = self.lock(self.commons.hash(key));
         shard.apply_hint(&self.commons, &self.moment(now), key);
+    }
+
+    /// Tombstones were forgotten that the peer has not seen: it has to compare.
+    pub fn comparison_due(&self) -> bool {
+        self.shards.iter().any(|shard| shard.0.lock().cursors.comparison_due)
+    }
+
+    /// Lets every shard be walked from its head, listing what the peer need not be sent. Returns
+    /// the highest version of a forgotten tombstone.
+    pub fn begin_comparison(&self) -> Version {
+        let mut forgotten = 0;
+        for (index, shard) in self.shards.iter().enumerate() {
+            let mut shard = shard.0.lock();
+            shard.begin_comparison();
+            forgotten = forgotten.max(shard.cursors.forgotten_version);
+            self.mark_dirty(index);
+        }
+        forgotten
+    }
+
+    /// Whether any shard has still keys to list.
+    pub fn is_listing(&self) -> bool {
+        self.shards.iter().any(|shard| shard.0.lock().cursors.listing)
+    }
+
+    /// A comparison was cut off: it has to be repeated.
+    pub fn request_comparison(&self) {
+        self.shards[0].0.lock().cursors.comparison_due = true;
+    }
+
+    /// The peer is about to list its keys.
+    pub fn begin_listing(&self) {
+        self.shards.iter().for_each(|shard| shard.0.lock().begin_listing());
+    }
+
+    /// The peer listed this key.
+    pub fn mark_listed(&self, key: &[u8]) {
+        let hash = self.commons.hash(key);
+        let (_, mut shard) = self.lock(hash);
+        if let Some(handle) = shard.table.find(&shard.arena, hash, key) {
+            shard.arena.header_mut(handle).set_listed(true);
+        }
+    }
+
+    /// The peer has listed all its keys: what it once had and did not list is gone.
+    pub fn drop_unlisted(&self, forgotten: Version) -> usize {
+        let shards = self.shards.iter();
+        shards.map(|shard| shard.0.lock().drop_unlisted(&self.commons, forgotten)).sum()
     }
 
     /// Changes not yet acknowledged by the peer, over all shards.

@@ -95,8 +95,10 @@ pub(super) struct Cursors {
     pub acknowledged: u64,
     /// The last change before the peer's present boot was seen: up to here it has nothing of us.
     pub boot: u64,
-    /// The highest change whose tombstone was forgotten.
-    pub forgotten: u64,
+    /// A tombstone was forgotten that the peer has not seen: it has to compare.
+    pub comparison_due: bool,
+    /// The peer compares: the walk lists the keys it need not be sent.
+    pub listing: bool,
     /// The highest version of a forgotten tombstone.
     pub forgotten_version: Version,
 }
@@ -119,7 +121,8 @@ impl Shard {
                 next_to_acknowledge: NIL,
                 acknowledged: 0,
                 boot: 0,
-                forgotten: 0,
+                comparison_due: false,
+                listing: false,
                 forgotten_version: 0,
             },
             last_version: 0,
@@ -310,7 +313,7 @@ impl Shard {
             Err(NoRoom) => {
                 self.cursors.last += 1;
                 self.cursors.last_own = self.cursors.last;
-                self.cursors.forgotten = self.cursors.last;
+                self.cursors.comparison_due = true;
                 self.cursors.forgotten_version = self.cursors.forgotten_version.max(version);
             }
         }
@@ -332,7 +335,7 @@ impl Shard {
     fn forget_tombstone(&mut self, commons: &Commons) {
         let handle = self.tombstones.front;
         let header = self.arena.header(handle);
-        self.cursors.forgotten = self.cursors.forgotten.max(header.change);
+        self.cursors.comparison_due = true;
         self.cursors.forgotten_version = self.cursors.forgotten_version.max(header.version);
         self.unlink(commons, commons.hash(self.arena.key(handle)), handle);
     }

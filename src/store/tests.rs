@@ -1,5 +1,5 @@
 use super::*;
-use crate::command::{Applied, Exptime, Life, Mutation, StoreMode};
+use crate::command::{Applied, Exptime, Life, Mutation, Record, StoreMode};
 
 const ZERO_UNIX_MS: u64 = 1_700_000_000_000;
 
@@ -95,7 +95,8 @@ fn synchronize(from: &Store, to: &Store, now: Instant) -> usize {
     let mut sent = 0;
     let mut wanted = Vec::new();
     for shard in 0..from.shards() {
-        let walk = from.walk(now, shard, usize::MAX, |mutation| {
+        let walk = from.walk(now, shard, usize::MAX, |record| {
+            let mutation = mutation_of(record);
             sent += 1;
             if to.apply(now, &mutation) == Applied::Want {
                 wanted.push(mutation.key().to_vec());
@@ -109,6 +110,13 @@ fn synchronize(from: &Store, to: &Store, now: Instant) -> usize {
         sent += synchronize(from, to, now);
     }
     sent
+}
+
+fn mutation_of(record: Record<'_>) -> Mutation<'_> {
+    match record {
+        Record::Mutation(mutation) => mutation,
+        Record::Listed(key) => panic!("{key:?} listed although nothing is compared"),
+    }
 }
 
 #[test]
@@ -390,7 +398,8 @@ fn a_touch_of_a_value_the_peer_has_travels_alone_and_keeps_the_cas() {
     );
     let mut kinds = Vec::new();
     for shard in 0..a.shards() {
-        a.walk(seconds(2), shard, usize::MAX, |mutation| {
+        a.walk(seconds(2), shard, usize::MAX, |record| {
+            let mutation = mutation_of(record);
             kinds.push(matches!(mutation, Mutation::Touch { .. }));
             assert_eq!(b.apply(seconds(2), &mutation), Applied::Done);
             true

@@ -1,0 +1,304 @@
+//! What moves over the feeding session: changes one way, acknowledgements the other, heartbeats.
+
+use tracing::{info, warn};
+use vrrp::time::Instant;
+
+use super::frame::{ChangesWriter, Frame, PART_BYTES, put_acknowledge};
+use super::hello::Heartbeat;
+use super::peer::{Comparison, Event, Peer};
+use super::session::{Refusal, SessionId};
+use crate::store::Store;
+
+/// One call of `poll_transmit` gives about this many bytes.
+const TRANSMIT_BYTES: usize = 256 * 1024;
+/// A `Changes` frame is closed above this.
+const CHANGES_BYTES: usize = 64 * 1024;
+/// List entries looked at under one lock.
+const WALK_STEPS: usize = 512;
+/// Bytes of recency hints in one heartbeat interval.
+const HINTS_BYTES_MAX: usize = 64 * 1024;
+
+impl Peer {
+    /// Appends bytes for a session to `out`. True if there are more; call again once these are
+    /// on their way.
+    pub fn poll_transmit(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        store: &Store,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let before = out.len();
+        let Some(session) = self.session(id) else { return false };
+        out.append(&mut session.output);
+        let more = self.feeding == Some(id) && self.transmit_feed(now, store, out);
+        self.figures.bytes_sent += (out.len() - before) as u64;
+        more
+    }
+
+    /// Everything is acknowledged and nothing waits to be sent.
+    pub fn is_drained(&self, store: &Store) -> bool {
+        self.feeding.is_none() || self.pending.is_empty() && store.is_acknowledged()
+    }
+
+    /// Tells the peer that it has everything and is to take over.
+    pub fn hand_over(&mut self) {
+        if let Some(session) = self.feeding_session() {
+            Frame::Handover.encode(&mut session.output);
+        }
+    }
+
+    /// Tells the peer of a flush that is due later.
+    pub fn flush_later(&mut self, due: Instant) {
+        self.flush_later = Some(due);
+    }
+
+    fn transmit_feed(&mut self, now: Instant, store: &Store, out: &mut Vec<u8>) -> bool {
+        self.transmit_control(now, store, out);
+        self.transmit_part(out);
+        store.take_dirty(|shard| {
+            if !std::mem::replace(&mut self.pending_marks[shard], true) {
+                self.pending.push_back(shard);
+            }
+        });
+        while out.len() < TRANSMIT_BYTES && self.leaving_is_empty() {
+            let Some(shard) = self.pending.pop_front() else { break };
+            self.pending_marks[shard] = false;
+            self.transmit_changes(now, shard, store, out);
+        }
+        self.transmit_comparison_end(store, out);
+        !self.pending.is_empty() || !self.leaving_is_empty()
+    }
+
+    fn transmit_control(&mut self, now: Instant, store: &Store, out: &mut Vec<u8>) {
+        let (standing, watermark) = (self.standing, store.watermark());
+        let flush_later = self.flush_later.take();
+        let session = self.feeding_session().expect("a session feeds");
+        if session.watermark_sent != watermark {
+            session.watermark_sent = watermark;
+            Frame::Flush(watermark).encode(out);
+        }
+        if let Some(due) = flush_later {
+            Frame::FlushLater(due.since(now).as_millis() as u64).encode(out);
+        }
+        if std::mem::take(&mut session.heartbeat_due) {
+            let clock_ms = store.unix_ms(now);
+            let sent_at_ns = now.as_nanos();
+            Frame::Heartbeat(Heartbeat { sent_at_ns, clock_ms, watermark, standing }).encode(out);
+        }
+        if self.receiving.owes_acknowledgement() || self.owes_watermark {
+            self.owes_watermark = false;
+            put_acknowledge(out, watermark, self.receiving.take_acknowledgements());
+        }
+    }
+
+    /// One `Changes` frame; a large one is cut into parts that leave one at a time.
+    fn transmit_changes(&mut self, now: Instant, shard: usize, store: &Store, out: &mut Vec<u8>) {
+        let start = out.len();
+        let mut writer = ChangesWriter::begin(out, shard, now.as_nanos());
+        let walk = store.walk(now, shard, WALK_STEPS, |record| {
+            writer.push(out, &record);
+            writer.len(out) < CHANGES_BYTES
+        });
+        self.figures.records_sent += writer.records as u64;
+        writer.end(out, walk.position);
+        self.sending.sent(now, shard, walk.position, store);
+        if walk.more && !std::mem::replace(&mut self.pending_marks[shard], true) {
+            self.pending.push_back(shard);
+        }
+        if out.len() - start > PART_BYTES {
+            let frame = out.split_off(start);
+            self.feeding_session().expect("a session feeds").leaving = (frame, 0);
+            self.transmit_part(out);
+        }
+    }
+
+    fn transmit_part(&mut self, out: &mut Vec<u8>) {
+        let session = self.feeding_session().expect("a session feeds");
+        let (frame, at) = &mut session.leaving;
+        if frame.is_empty() {
+            return;
+        }
+        let end = (*at + PART_BYTES).min(frame.len());
+        let last = end == frame.len();
+        Frame::Part { last, bytes: &frame[*at..end] }.encode(out);
+        *at = end;
+        if last {
+            session.leaving = (Vec::new(), 0);
+        }
+    }
+
+    fn leaving_is_empty(&mut self) -> bool {
+        self.feeding_session().is_none_or(|session| session.leaving.0.is_empty())
+    }
+
+    fn transmit_comparison_end(&mut self, store: &Store, out: &mut Vec<u8>) {
+        let listed = self.comparing == Some(Comparison::Listing)
+            && self.leaving_is_empty()
+            && !store.is_listing();
+        if listed {
+            Frame::CompareEnd.encode(out);
+            self.comparing = Some(Comparison::Ended);
+        }
+    }
+
+    /// The peer missed tombstones that we could not keep: it has to compare.
+    pub(super) fn begin_comparison_if_due(&mut self, store: &Store) {
+        if self.comparing.is_some() || !store.comparison_due() {
+            return;
+        }
+        let forgotten = store.begin_comparison();
+        info!("replication: more was deleted than could be remembered, the peer compares");
+        if let Some(session) = self.feeding_session() {
+            Frame::CompareBegin(forgotten).encode(&mut session.output);
+            self.comparing = Some(Comparison::Listing);
+        }
+    }
+
+    /// Every 100 ms.
+    pub(super) fn beat(&mut self, store: &Store) {
+        if self.feeding.is_none() {
+            return;
+        }
+        // Shards that hold nothing but the peer's own changes learn their position with the beat.
+        store.mark_lagging();
+        self.begin_comparison_if_due(store);
+        let mut hints = Vec::new();
+        store.take_hints(|keys| {
+            if hints.len() + keys.len() <= HINTS_BYTES_MAX {
+                hints.extend_from_slice(keys);
+            }
+        });
+        let session = self.feeding_session().expect("a session feeds");
+        session.heartbeat_due = true;
+        if !hints.is_empty() {
+            Frame::Hints(&hints).encode(&mut session.output);
+        }
+    }
+
+    /// A frame of the feeding session.
+    pub(super) fn feed(
+        &mut self,
+        now: Instant,
+        frame: Frame<'_>,
+        store: &Store,
+    ) -> Result<(), Refusal> {
+        match frame {
+            Frame::Changes(changes) => {
+                let session = self.feeding_session().expect("a session feeds");
+                let age = session.age.of(now, changes.sent_at_ns);
+                self.receiving
+                    .apply(now, store, &changes, age)
+                    .ok_or_else(|| "a malformed change".to_owned())?;
+                self.ask_for_wanted();
+                Ok(())
+            }
+            Frame::Acknowledge { watermark, positions } => {
+                self.take_acknowledgements(now, watermark, positions.iter(), store)
+            }
+            Frame::Heartbeat(heartbeat) => {
+                let session = self.feeding_session().expect("a session feeds");
+                session.age.of(now, heartbeat.sent_at_ns);
+                self.note_clock(now, heartbeat.clock_ms, store);
+                self.take_watermark(heartbeat.watermark, store);
+                self.raise(Event::Heard(heartbeat.standing));
+                Ok(())
+            }
+            Frame::InSync => {
+                if !std::mem::replace(&mut self.receiving.has_all, true) {
+                    info!("replication: this node has everything of the peer");
+                }
+                self.raise(Event::InSync);
+                Ok(())
+            }
+            Frame::Want(key) => {
+                store.send_whole(key);
+                Ok(())
+            }
+            Frame::Hints(keys) => self.apply_hints(now, keys, store),
+            Frame::Flush(watermark) => {
+                self.take_watermark(watermark, store);
+                self.owes_watermark = true;
+                Ok(())
+            }
+            Frame::FlushLater(millis) => {
+                self.raise(Event::FlushLater(millis));
+                Ok(())
+            }
+            Frame::Handover => {
+                info!("replication: the peer leaves and has handed over");
+                self.raise(Event::HandedOver);
+                Ok(())
+            }
+            Frame::CompareBegin(forgotten) => {
+                self.receiving.begin_comparison(store, forgotten);
+                Ok(())
+            }
+            Frame::CompareEnd => {
+                let dropped = self.receiving.end_comparison(store);
+                warn!("replication: compared with the peer, {dropped} keys it deleted are gone");
+                Ok(())
+            }
+            Frame::Greeting(_)
+            | Frame::Proof(_)
+            | Frame::Hello(_)
+            | Frame::Goodbye(_)
+            | Frame::Part { .. } => Err("a frame out of order".to_owned()),
+        }
+    }
+
+    fn take_watermark(&mut self, watermark: u64, store: &Store) {
+        if watermark > store.watermark() {
+            info!("replication: the peer was flushed");
+            store.raise_watermark(watermark);
+        }
+    }
+
+    fn take_acknowledgements(
+        &mut self,
+        now: Instant,
+        watermark: u64,
+        positions: impl Iterator<Item = (u32, u64)>,
+        store: &Store,
+    ) -> Result<(), Refusal> {
+        store.acknowledge_watermark(watermark);
+        for (shard, position) in positions {
+            let shard = shard as usize;
+            if shard >= store.shards() {
+                return Err(format!("an acknowledgement of shard {shard}"));
+            }
+            let from = store.acknowledged().position(shard);
+            if !store.acknowledge(shard, position) {
+                return Err(format!("an acknowledgement of change {position}, which was never sent"));
+            }
+            let to = store.acknowledged().position(shard);
+            self.sending.acknowledged(now, shard, from, to);
+        }
+        if self.comparing == Some(Comparison::Ended) {
+            self.comparing = None;
+        }
+        if let Some(change) = self.sending.advance(now, store) {
+            self.announce(change, store);
+        }
+        self.raise(Event::Acknowledged);
+        Ok(())
+    }
+
+    /// Asks for touched values that are not here, once each; a new connection asks again.
+    fn ask_for_wanted(&mut self) {
+        let wanted: Vec<Vec<u8>> = self.receiving.take_unasked();
+        if let Some(session) = self.feeding_session() {
+            wanted.iter().for_each(|key| Frame::Want(key).encode(&mut session.output));
+        }
+    }
+
+    fn apply_hints(&mut self, now: Instant, mut keys: &[u8], store: &Store) -> Result<(), Refusal> {
+        while let Some((length, rest)) = keys.split_first() {
+            let (key, rest) =
+                rest.split_at_checked(*length as usize).ok_or("a malformed hint".to_owned())?;
+            store.apply_hint(now, key);
+            keys = rest;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,502 @@
+//! The frames of the link: length, checksum, type, body.
+//!
+//! ```text
+//!  0       4          8      9
+//!  | length | CRC-32C  | type | body ...
+//! ```
+//!
+//! The length counts type and body, the checksum covers them. Integers are little-endian. A frame
+//! larger than [`PART_BYTES`] travels as several `Part` frames, so that a heartbeat never waits for
+//! a large value. Decoding never panics and never allocates more than has arrived.
+
+use super::hello::{Greeting, Heartbeat, Hello};
+use super::wire::{Reader, Write};
+use crate::command::{Life, MARK_STALE, MARK_WIN_SENT, Mutation, Record, Version};
+
+/// Oldest protocol version this program speaks.
+pub const VERSION_OLDEST: u32 = 1;
+/// Newest protocol version this program speaks.
+pub const VERSION_NEWEST: u32 = 1;
+/// Bytes before the type.
+const PREFIX: usize = 8;
+/// A frame body above this travels in parts.
+pub(super) const PART_BYTES: usize = 128 * 1024;
+/// Longest frame on the wire. A hello with 4,096 shards on both sides stays below it too.
+const LENGTH_MAX: usize = 2 * PART_BYTES;
+
+/// A frame, borrowing from the bytes it was read from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Frame<'a> {
+    /// Opens the connection.
+    Greeting(Greeting),
+    /// Proves the shared secret: an HMAC over both greetings.
+    Proof([u8; 32]),
+    /// Introduces the node.
+    Hello(Hello),
+    /// Changes of one shard.
+    Changes(Changes<'a>),
+    /// Positions up to which the sender has applied the receiver's shards.
+    Acknowledge {
+        /// The receiver's flush watermark as the sender knows it.
+        watermark: Version,
+        /// Shard and position, 12 bytes each.
+        positions: Positions<'a>,
+    },
+    /// A sign of life.
+    Heartbeat(Heartbeat),
+    /// The receiver has everything that replies of the sender vouch for.
+    InSync,
+    /// A touched value is not here: send it whole.
+    Want(&'a [u8]),
+    /// Keys read on the sender, least recent first: a length byte before each.
+    Hints(&'a [u8]),
+    /// A flush was issued: the watermark of the sender.
+    Flush(Version),
+    /// A flush was accepted that is due in this many milliseconds; it replaces an earlier one.
+    FlushLater(u64),
+    /// The sender is leaving and the receiver has everything: take over now.
+    Handover,
+    /// The sender forgot tombstones up to this version: what follows lists its keys.
+    CompareBegin(Version),
+    /// Every key was listed.
+    CompareEnd,
+    /// The sender closes the connection, and why.
+    Goodbye(String),
+    /// A piece of a large frame.
+    Part {
+        /// No more pieces follow.
+        last: bool,
+        /// The piece.
+        bytes: &'a [u8],
+    },
+}
+
+const GREETING: u8 = 1;
+const PROOF: u8 = 2;
+const HELLO: u8 = 3;
+const CHANGES: u8 = 4;
+const ACKNOWLEDGE: u8 = 5;
+const HEARTBEAT: u8 = 6;
+const IN_SYNC: u8 = 7;
+const WANT: u8 = 8;
+const HINTS: u8 = 9;
+const FLUSH: u8 = 10;
+const FLUSH_LATER: u8 = 11;
+const HANDOVER: u8 = 12;
+const COMPARE_BEGIN: u8 = 13;
+const COMPARE_END: u8 = 14;
+const GOODBYE: u8 = 15;
+const PART: u8 = 16;
+
+/// What is wrong with bytes from the link. The connection cannot go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FrameError {
+    /// The length is 0 or above the limit.
+    Length(u32),
+    /// The checksum does not match.
+    Checksum,
+    /// The type is unknown to this protocol version.
+    Type(u8),
+    /// The body ends early or holds nonsense.
+    Body(u8),
+}
+
+impl std::fmt::Display for FrameError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            FrameError::Length(length) => write!(f, "a frame of {length} bytes"),
+            FrameError::Checksum => write!(f, "a frame with a wrong checksum"),
+            FrameError::Type(kind) => write!(f, "a frame of unknown type {kind}"),
+            FrameError::Body(kind) => write!(f, "a malformed frame of type {kind}"),
+        }
+    }
+}
+
+/// Changes of one shard in the order of its change list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Changes<'a> {
+    /// The sender's shard.
+    pub shard: u32,
+    /// The sender's position after these changes.
+    pub position: u64,
+    /// The sender's monotonic clock in nanoseconds when it read them from its store.
+    pub sent_at_ns: u64,
+    records: &'a [u8],
+}
+
+/// Shard and position, packed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Positions<'a>(&'a [u8]);
+
+impl Positions<'_> {
+    /// The pairs.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, u64)> {
+        self.0.as_chunks::<12>().0.iter().map(|pair| {
+            let mut reader = Reader(pair);
+            let shard = reader.u32().expect("12 bytes hold a shard");
+            (shard, reader.u64().expect("12 bytes hold a position"))
+        })
+    }
+}
+
+const RECORD_ITEM: u8 = 1;
+const RECORD_TOMBSTONE: u8 = 2;
+const RECORD_TOUCH: u8 = 3;
+const RECORD_LISTED: u8 = 4;
+const RECORD_OWN_CAS: u8 = 0x40;
+const LIFE_FOREVER: u64 = u64::MAX;
+
+impl<'a> Changes<'a> {
+    /// The records. `None` is a malformed one, after which nothing follows.
+    pub fn records(&self) -> impl Iterator<Item = Option<Record<'a>>> + use<'a> {
+        let mut reader = Reader(self.records);
+        let mut broken = false;
+        std::iter::from_fn(move || {
+            if broken || reader.is_empty() {
+                return None;
+            }
+            let record = decode_record(&mut reader);
+            broken = record.is_none();
+            Some(record)
+        })
+    }
+}
+
+fn decode_record<'a>(reader: &mut Reader<'a>) -> Option<Record<'a>> {
+    let kind = reader.u8()?;
+    let key_len = reader.u8()? as usize;
+    let key = reader.take(key_len).filter(|key| !key.is_empty() && key.len() <= 250)?;
+    let mutation = match kind & !RECORD_OWN_CAS {
+        RECORD_LISTED => return Some(Record::Listed(key)),
+        RECORD_TOMBSTONE => Mutation::Tombstone { key, version: reader.u64()? },
+        RECORD_TOUCH => Mutation::Touch {
+            key,
+            version: reader.u64()?,
+            life: life_of(reader.u64()?),
+            cas: reader.u64()?,
+        },
+        RECORD_ITEM => Mutation::Item {
+            key,
+            version: reader.u64()?,
+            life: life_of(reader.u64()?),
+            flags: reader.u32()?,
+            marks: reader.u8()? & (MARK_STALE | MARK_WIN_SENT),
+            cas: if kind & RECORD_OWN_CAS != 0 { Some(reader.u64()?) } else { None },
+            value: reader.bytes()?,
+        },
+        _ => return None,
+    };
+    Some(Record::Mutation(mutation))
+}
+
+fn life_of(millis: u64) -> Life {
+    if millis == LIFE_FOREVER { Life::Forever } else { Life::Remaining { millis } }
+}
+
+fn put_life(out: &mut Vec<u8>, life: Life) {
+    out.put_u64(match life {
+        Life::Forever => LIFE_FOREVER,
+        Life::Remaining { millis } => millis,
+    });
+}
+
+fn put_key(out: &mut Vec<u8>, kind: u8, key: &[u8]) {
+    out.put_u8(kind);
+    out.put_u8(key.len() as u8);
+    out.extend_from_slice(key);
+}
+
+/// Appends a record to the body of a `Changes` frame under construction.
+fn put_record(out: &mut Vec<u8>, record: &Record<'_>) {
+    match *record {
+        Record::Listed(key) => put_key(out, RECORD_LISTED, key),
+        Record::Mutation(Mutation::Tombstone { key, version }) => {
+            put_key(out, RECORD_TOMBSTONE, key);
+            out.put_u64(version);
+        }
+        Record::Mutation(Mutation::Touch { key, version, cas, life }) => {
+            put_key(out, RECORD_TOUCH, key);
+            out.put_u64(version);
+            put_life(out, life);
+            out.put_u64(cas);
+        }
+        Record::Mutation(Mutation::Item { key, value, flags, life, version, cas, marks }) => {
+            let own_cas = cas.map_or(0, |_| RECORD_OWN_CAS);
+            put_key(out, RECORD_ITEM | own_cas, key);
+            out.put_u64(version);
+            put_life(out, life);
+            out.put_u32(flags);
+            out.put_u8(marks);
+            cas.into_iter().for_each(|cas| out.put_u64(cas));
+            out.put_bytes(value);
+        }
+    }
+}
+
+/// Builds one `Changes` frame in place, record by record.
+pub(super) struct ChangesWriter {
+    start: usize,
+    position_at: usize,
+    /// Records written.
+    pub records: usize,
+}
+
+impl ChangesWriter {
+    pub fn begin(out: &mut Vec<u8>, shard: usize, sent_at_ns: u64) -> ChangesWriter {
+        let start = begin(out, CHANGES);
+        out.put_u32(shard as u32);
+        let position_at = out.len();
+        out.put_u64(0);
+        out.put_u64(sent_at_ns);
+        ChangesWriter { start, position_at, records: 0 }
+    }
+
+    pub fn push(&mut self, out: &mut Vec<u8>, record: &Record<'_>) {
+        put_record(out, record);
+        self.records += 1;
+    }
+
+    /// Bytes so far, prefix included.
+    pub fn len(&self, out: &[u8]) -> usize {
+        out.len() - self.start
+    }
+
+    pub fn end(self, out: &mut Vec<u8>, position: u64) {
+        out[self.position_at..self.position_at + 8].copy_from_slice(&position.to_le_bytes());
+        end(out, self.start);
+    }
+}
+
+impl Frame<'_> {
+    /// Appends the frame.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let start = begin(out, self.kind());
+        match self {
+            Frame::Greeting(greeting) => greeting.encode(out),
+            Frame::Proof(proof) => out.extend_from_slice(proof),
+            Frame::Hello(hello) => hello.encode(out),
+            Frame::Changes(changes) => {
+                out.put_u32(changes.shard);
+                out.put_u64(changes.position);
+                out.put_u64(changes.sent_at_ns);
+                out.extend_from_slice(changes.records);
+            }
+            Frame::Acknowledge { watermark, positions } => {
+                out.put_u64(*watermark);
+                out.extend_from_slice(positions.0);
+            }
+            Frame::Heartbeat(heartbeat) => heartbeat.encode(out),
+            Frame::Want(bytes) | Frame::Hints(bytes) => out.extend_from_slice(bytes),
+            Frame::Flush(value) | Frame::FlushLater(value) | Frame::CompareBegin(value) => {
+                out.put_u64(*value);
+            }
+            Frame::Goodbye(reason) => out.extend_from_slice(reason.as_bytes()),
+            Frame::Part { last, bytes } => {
+                out.put_u8(u8::from(*last));
+                out.extend_from_slice(bytes);
+            }
+            Frame::InSync | Frame::Handover | Frame::CompareEnd => {}
+        }
+        end(out, start);
+    }
+
+    const fn kind(&self) -> u8 {
+        match self {
+            Frame::Greeting(_) => GREETING,
+            Frame::Proof(_) => PROOF,
+            Frame::Hello(_) => HELLO,
+            Frame::Changes(_) => CHANGES,
+            Frame::Acknowledge { .. } => ACKNOWLEDGE,
+            Frame::Heartbeat(_) => HEARTBEAT,
+            Frame::InSync => IN_SYNC,
+            Frame::Want(_) => WANT,
+            Frame::Hints(_) => HINTS,
+            Frame::Flush(_) => FLUSH,
+            Frame::FlushLater(_) => FLUSH_LATER,
+            Frame::Handover => HANDOVER,
+            Frame::CompareBegin(_) => COMPARE_BEGIN,
+            Frame::CompareEnd => COMPARE_END,
+            Frame::Goodbye(_) => GOODBYE,
+            Frame::Part { .. } => PART,
+        }
+    }
+}
+
+/// Appends an `Acknowledge` frame.
+pub(super) fn put_acknowledge(
+    out: &mut Vec<u8>,
+    watermark: Version,
+    positions: impl Iterator<Item = (u32, u64)>,
+) {
+    let start = begin(out, ACKNOWLEDGE);
+    out.put_u64(watermark);
+    for (shard, position) in positions {
+        out.put_u32(shard);
+        out.put_u64(position);
+    }
+    end(out, start);
+}
+
+fn begin(out: &mut Vec<u8>, kind: u8) -> usize {
+    let start = out.len();
+    out.extend_from_slice(&[0; PREFIX]);
+    out.push(kind);
+    start
+}
+
+fn end(out: &mut [u8], start: usize) {
+    let checksum = crc32c::crc32c(&out[start + PREFIX..]);
+    let length = u32::try_from(out.len() - start - PREFIX).expect("frames are below 4 GiB");
+    out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+    out[start + 4..start + PREFIX].copy_from_slice(&checksum.to_le_bytes());
+}
+
+/// The first frame of `bytes` and its length, or `None` while it is incomplete.
+pub fn decode(bytes: &[u8]) -> Result<Option<(Frame<'_>, usize)>, FrameError> {
+    let mut reader = Reader(bytes);
+    let (Some(length), Some(checksum)) = (reader.u32(), reader.u32()) else { return Ok(None) };
+    if length == 0 || length as usize > LENGTH_MAX {
+        return Err(FrameError::Length(length));
+    }
+    let Some(content) = reader.take(length as usize) else { return Ok(None) };
+    if crc32c::crc32c(content) != checksum {
+        return Err(FrameError::Checksum);
+    }
+    Ok(Some((decode_content(content)?, PREFIX + length as usize)))
+}
+
+/// A frame that came in parts, put together; its prefix was checked part by part.
+pub(super) fn decode_assembled(bytes: &[u8]) -> Result<Frame<'_>, FrameError> {
+    decode_content(bytes.get(PREFIX..).unwrap_or_default())
+}
+
+fn decode_content(content: &[u8]) -> Result<Frame<'_>, FrameError> {
+    let (&kind, body) = content.split_first().ok_or(FrameError::Length(0))?;
+    let mut reader = Reader(body);
+    let frame = match kind {
+        GREETING => Greeting::decode(reader).map(Frame::Greeting),
+        PROOF => body.first_chunk().map(|proof| Frame::Proof(*proof)),
+        HELLO => Hello::decode(reader).map(Frame::Hello),
+        CHANGES => decode_changes(reader).map(Frame::Changes),
+        ACKNOWLEDGE => reader
+            .u64()
+            .filter(|_| reader.0.len() % 12 == 0)
+            .map(|watermark| Frame::Acknowledge { watermark, positions: Positions(reader.0) }),
+        HEARTBEAT => Heartbeat::decode(reader).map(Frame::Heartbeat),
+        IN_SYNC => Some(Frame::InSync),
+        WANT => (1..=250).contains(&body.len()).then_some(Frame::Want(body)),
+        HINTS => Some(Frame::Hints(body)),
+        FLUSH => reader.u64().map(Frame::Flush),
+        FLUSH_LATER => reader.u64().map(Frame::FlushLater),
+        HANDOVER => Some(Frame::Handover),
+        COMPARE_BEGIN => reader.u64().map(Frame::CompareBegin),
+        COMPARE_END => Some(Frame::CompareEnd),
+        GOODBYE => Some(Frame::Goodbye(String::from_utf8_lossy(body).into_owned())),
+        PART => reader.bool().map(|last| Frame::Part { last, bytes: reader.0 }),
+        unknown => return Err(FrameError::Type(unknown)),
+    };
+    frame.ok_or(FrameError::Body(kind))
+}
+
+fn decode_changes(mut reader: Reader<'_>) -> Option<Changes<'_>> {
+    Some(Changes {
+        shard: reader.u32()?,
+        position: reader.u64()?,
+        sent_at_ns: reader.u64()?,
+        records: reader.0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(frame: &Frame<'_>) {
+        let mut bytes = Vec::new();
+        frame.encode(&mut bytes);
+        let (decoded, length) = decode(&bytes).expect("well formed").expect("complete");
+        assert_eq!((&decoded, length), (frame, bytes.len()));
+        for cut in 0..bytes.len() {
+            assert_eq!(decode(&bytes[..cut]), Ok(None), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn every_frame_survives_the_wire_and_waits_for_its_last_byte() {
+        check(&Frame::Greeting(Greeting {
+            version_oldest: 1,
+            version_newest: 2,
+            nonce: [7; 32],
+            secret: true,
+        }));
+        check(&Frame::Proof([9; 32]));
+        let mut hello = Hello { node_id: 1, boot_id: 2, newest: vec![3, 4], ..Hello::default() };
+        hello.settings.virtual_addresses = vec!["10.0.0.100/32".to_owned()];
+        check(&Frame::Hello(hello));
+        check(&Frame::Heartbeat(Heartbeat { clock_ms: 5, ..Heartbeat::default() }));
+        check(&Frame::Want(b"key"));
+        check(&Frame::Flush(77));
+        check(&Frame::InSync);
+        check(&Frame::Goodbye("why".to_owned()));
+        check(&Frame::Part { last: true, bytes: b"piece" });
+    }
+
+    #[test]
+    fn a_greeting_looks_like_this_on_the_wire() {
+        let mut bytes = Vec::new();
+        Frame::Greeting(Greeting { version_oldest: 1, version_newest: 1, nonce: [0; 32], secret: false })
+            .encode(&mut bytes);
+        assert_eq!(bytes[..4], [50, 0, 0, 0]);
+        assert_eq!(bytes[8..17], *b"\x01TWINCACH");
+        assert_eq!(bytes[17..25], [1, 0, 0, 0, 1, 0, 0, 0]);
+        assert_eq!(bytes.len(), 58);
+    }
+
+    #[test]
+    fn records_come_back_as_they_were_written() {
+        let records = [
+            Record::Mutation(Mutation::Item {
+                key: b"k",
+                value: b"value",
+                flags: 3,
+                life: Life::Remaining { millis: 1500 },
+                version: 42,
+                cas: Some(7),
+                marks: MARK_STALE,
+            }),
+            Record::Mutation(Mutation::Tombstone { key: b"gone", version: 43 }),
+            Record::Mutation(Mutation::Touch { key: b"t", version: 44, cas: 9, life: Life::Forever }),
+            Record::Listed(b"still here"),
+        ];
+        let mut bytes = Vec::new();
+        let mut writer = ChangesWriter::begin(&mut bytes, 5, 1000);
+        records.iter().for_each(|record| writer.push(&mut bytes, record));
+        writer.end(&mut bytes, 99);
+        let (Frame::Changes(changes), _) = decode(&bytes).unwrap().unwrap() else { panic!() };
+        assert_eq!((changes.shard, changes.position, changes.sent_at_ns), (5, 99, 1000));
+        assert_eq!(changes.records().map(Option::unwrap).collect::<Vec<_>>(), records);
+    }
+
+    #[test]
+    fn broken_frames_are_refused_by_name() {
+        assert_eq!(decode(b"GET / HTTP/1.1\r\n"), Err(FrameError::Length(0x2054_4547)));
+        let mut bytes = Vec::new();
+        Frame::Flush(1).encode(&mut bytes);
+        bytes[10] ^= 1;
+        assert_eq!(decode(&bytes), Err(FrameError::Checksum));
+        let mut bytes = Vec::new();
+        let start = begin(&mut bytes, 200);
+        end(&mut bytes, start);
+        assert_eq!(decode(&bytes), Err(FrameError::Type(200)));
+        let mut bytes = Vec::new();
+        let start = begin(&mut bytes, HEARTBEAT);
+        end(&mut bytes, start);
+        assert_eq!(decode(&bytes), Err(FrameError::Body(HEARTBEAT)));
+    }
+
+    #[test]
+    fn a_count_larger_than_the_frame_allocates_nothing() {
+        let mut reader = Reader(&[0xff, 0xff, 0xff, 0xff, 1, 2, 3]);
+        assert_eq!(reader.u64s(), None);
+    }
+}

@@ -1,0 +1,24 @@
+//! Replication with the one peer: frames, the machine that speaks them, no sockets.
+//!
+//! The store is the log (`store::changes`); this module walks it, frames it, and applies what the
+//! peer's walk brings. Order of use: [`Peer::connected`], then [`Peer::handle_bytes`] and
+//! [`Peer::poll_transmit`] as bytes come and go, [`Peer::handle_timeout`] when
+//! [`Peer::poll_timeout`] says so, and after each input every [`Peer::poll_event`].
+
+mod age;
+mod feed;
+mod frame;
+mod hello;
+mod peer;
+mod receiving;
+mod secret;
+mod sending;
+mod session;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use frame::{Frame, FrameError, VERSION_NEWEST, VERSION_OLDEST, decode};
+pub use hello::{Greeting, Heartbeat, Hello, Settings, Standing};
+pub use peer::{Event, Figures, Options, Peer};
+pub use session::SessionId;

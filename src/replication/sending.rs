@@ -1,0 +1,229 @@
+//! One direction: how far the peer has what we have, and whether replies wait for it.
+//!
+//! ```text
+//!             positions of       what was changed until then
+//!             our hello reached  is acknowledged
+//! CatchingUp ----------------> Confirming ----------------> InSync
+//!      ^                          (replies wait from here on)   |
+//!      +------------------ connection lost ---------------------+
+//! ```
+//!
+//! A peer that does not answer within the acknowledge timeout, or does not come back within it,
+//! ends the waiting ("degraded"). It returns once the peer has been in sync for a second, and for
+//! longer each time it breaks again soon, up to a minute.
+
+use std::time::Duration;
+
+use vrrp::time::Instant;
+
+use crate::store::Store;
+
+const RETURN_AFTER_MIN: Duration = Duration::from_secs(1);
+const RETURN_AFTER_MAX: Duration = Duration::from_secs(60);
+
+/// Positions to be reached, one per shard.
+#[derive(Debug)]
+pub(super) struct Targets {
+    positions: Vec<u64>,
+    unmet: usize,
+}
+
+impl Targets {
+    fn new(positions: Vec<u64>, store: &Store) -> Targets {
+        let acknowledged = store.acknowledged();
+        let unmet = positions.iter().enumerate();
+        let unmet = unmet.filter(|(shard, target)| acknowledged.position(*shard) < **target);
+        Targets { unmet: unmet.count(), positions }
+    }
+
+    fn advance(&mut self, shard: usize, from: u64, to: u64) {
+        let target = self.positions[shard];
+        if from < target && to >= target {
+            self.unmet -= 1;
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Progress {
+    Detached,
+    CatchingUp(Targets),
+    Confirming(Targets),
+    InSync { since: Instant },
+}
+
+/// What changed for others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Change {
+    /// The peer has everything that our replies vouch for.
+    InSync,
+    /// Replies no longer wait; whoever waits must be woken.
+    Degraded,
+    /// Replies wait again.
+    Restored,
+}
+
+/// The state of this direction.
+pub(super) struct Sending {
+    progress: Progress,
+    /// `acknowledge: peer`; otherwise replies never wait.
+    wait: bool,
+    timeout: Duration,
+    degraded: bool,
+    return_after: Duration,
+    holding_since: Instant,
+    /// Shards with something sent and not acknowledged.
+    outstanding: usize,
+    sent: Vec<u64>,
+    /// When the peer must have answered or be back.
+    overdue_at: Option<Instant>,
+    /// How often the waiting was given up.
+    pub degradations: u64,
+}
+
+impl Sending {
+    pub fn new(wait: bool, timeout: Duration, shards: usize) -> Sending {
+        Sending {
+            progress: Progress::Detached,
+            wait,
+            timeout,
+            degraded: false,
+            return_after: RETURN_AFTER_MIN,
+            holding_since: Instant::ZERO,
+            outstanding: 0,
+            sent: vec![0; shards],
+            overdue_at: None,
+            degradations: 0,
+        }
+    }
+
+    pub const fn is_in_sync(&self) -> bool {
+        matches!(self.progress, Progress::InSync { .. })
+    }
+
+    pub const fn is_degraded(&self) -> bool {
+        self.degraded
+    }
+
+    /// In words for people.
+    pub const fn describe(&self) -> &'static str {
+        match self.progress {
+            Progress::Detached => "disconnected",
+            Progress::CatchingUp(_) => "catching up",
+            Progress::Confirming(_) => "confirming",
+            Progress::InSync { .. } => "in sync",
+        }
+    }
+
+    /// A connection feeds the peer; `told` are the positions of our hello.
+    pub fn attach(&mut self, now: Instant, told: Vec<u64>, store: &Store) -> Option<Change> {
+        for (shard, sent) in self.sent.iter_mut().enumerate() {
+            *sent = store.acknowledged().position(shard);
+        }
+        self.outstanding = 0;
+        self.progress = Progress::CatchingUp(Targets::new(told, store));
+        self.advance(now, store)
+    }
+
+    /// The connection is gone. The peer has the acknowledge timeout to come back.
+    pub fn detach(&mut self, now: Instant, store: &Store) {
+        self.progress = Progress::Detached;
+        if store.acknowledged().is_holding() && self.overdue_at.is_none() {
+            self.overdue_at = Some(now + self.timeout);
+        }
+    }
+
+    /// Changes of a shard up to `position` are on their way.
+    pub fn sent(&mut self, now: Instant, shard: usize, position: u64, store: &Store) {
+        let acknowledged = store.acknowledged().position(shard);
+        if self.sent[shard] <= acknowledged && position > acknowledged {
+            self.outstanding += 1;
+            self.overdue_at.get_or_insert(now + self.timeout);
+        }
+        self.sent[shard] = self.sent[shard].max(position);
+    }
+
+    /// The peer acknowledged a shard from position `from` up to `to`.
+    pub fn acknowledged(&mut self, now: Instant, shard: usize, from: u64, to: u64) {
+        if from < self.sent[shard] && to >= self.sent[shard] {
+            self.outstanding -= 1;
+        }
+        // While it catches up, its answers are about the past: they do not buy it more time.
+        if !matches!(self.progress, Progress::CatchingUp(_)) {
+            self.overdue_at = (self.outstanding > 0).then(|| now + self.timeout);
+        }
+        if let Progress::CatchingUp(targets) | Progress::Confirming(targets) = &mut self.progress {
+            targets.advance(shard, from, to);
+        }
+    }
+
+    /// Takes the next step of the catch-up, if it is due.
+    pub fn advance(&mut self, now: Instant, store: &Store) -> Option<Change> {
+        if let Progress::CatchingUp(Targets { unmet: 0, .. }) = self.progress {
+            if self.wait && !self.degraded {
+                self.hold(now, store);
+            }
+            self.progress = Progress::Confirming(Targets::new(store.positions(), store));
+            store.mark_lagging();
+        }
+        if let Progress::Confirming(Targets { unmet: 0, .. }) = self.progress {
+            self.progress = Progress::InSync { since: now };
+            return Some(Change::InSync);
+        }
+        None
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match (self.overdue_at, self.restore_at()) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant, store: &Store) -> Option<Change> {
+        if self.overdue_at.is_some_and(|at| at <= now) {
+            self.overdue_at = None;
+            if store.acknowledged().is_holding() {
+                self.degrade(now, store);
+                return Some(Change::Degraded);
+            }
+        }
+        if self.restore_at().is_some_and(|at| at <= now) && self.outstanding == 0 {
+            self.degraded = false;
+            self.hold(now, store);
+            return Some(Change::Restored);
+        }
+        None
+    }
+
+    fn restore_at(&self) -> Option<Instant> {
+        match self.progress {
+            Progress::InSync { since } if self.degraded => Some(since + self.return_after),
+            _ => None,
+        }
+    }
+
+    fn hold(&mut self, now: Instant, store: &Store) {
+        self.holding_since = now;
+        store.acknowledged().set_holding(true);
+    }
+
+    fn degrade(&mut self, now: Instant, store: &Store) {
+        store.acknowledged().set_holding(false);
+        let broke_soon = self.degraded_before() && now.since(self.holding_since) < RETURN_AFTER_MAX;
+        self.return_after = if broke_soon {
+            (self.return_after * 2).min(RETURN_AFTER_MAX)
+        } else {
+            RETURN_AFTER_MIN
+        };
+        self.degraded = true;
+        self.degradations += 1;
+        if let Progress::InSync { since } = &mut self.progress {
+            *since = now;
+        }
+    }
+
+    const fn degraded_before(&self) -> bool {
+        self.degradations > 0
+    }
+}
