@@ -62,6 +62,28 @@ pub enum Command<'a> {
     Admin(&'a [u8]),
 }
 
+impl Command<'_> {
+    /// Whether it may change the store.
+    pub const fn is_mutation(&self) -> bool {
+        match self {
+            Command::Store(_)
+            | Command::Delete(_)
+            | Command::Arithmetic(_)
+            | Command::Touch(_)
+            | Command::FlushAll { .. } => true,
+            Command::Get(get) => get.touch.is_some(),
+            Command::Read(read) => read.touch.is_some() || read.vivify.is_some(),
+            Command::MetaDebug { .. }
+            | Command::Noop
+            | Command::Version
+            | Command::Verbosity(_)
+            | Command::Stats(_)
+            | Command::Quit
+            | Command::Admin(_) => false,
+        }
+    }
+}
+
 /// Classic retrieval of many keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Get<'a> {
@@ -99,8 +121,7 @@ pub struct Read<'a> {
     pub recache: Option<i64>,
     /// The cas unique of a vivified item (`E`).
     pub new_cas: Option<u64>,
-    /// Whether the read counts as a use: moves the item in the LRU and marks it fetched. Meta gets
-    /// that ask for `h`, `l` or `t` look without touching, as memcached's `no_update`.
+    /// Whether the read counts as a use: moves the item in the LRU and marks it fetched.
     pub bump: bool,
 }
 
@@ -373,4 +394,17 @@ pub enum Record<'a> {
     Mutation(Mutation<'a>),
     /// The sender still holds this key (while comparing).
     Listed(&'a [u8]),
+}
+
+/// The state of a node as failover sees it; hello and heartbeat carry it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Standing {
+    /// The node holds the virtual address (VRRP Master).
+    pub master: bool,
+    /// The node has been in sync since its boot.
+    pub complete: bool,
+    /// The priority it advertises now, 0 without VRRP.
+    pub effective_priority: u8,
+    /// Milliseconds since it became master; 0 if it is not.
+    pub master_for_ms: u64,
 }

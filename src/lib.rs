@@ -1,4 +1,8 @@
 //! twincached.
 pub mod command;
+pub mod config;
+pub mod connection;
+pub mod failover;
+pub mod protocol;
 pub mod replication;
 pub mod store;

@@ -1,5 +1,7 @@
 //! What moves over the feeding session: changes one way, acknowledgements the other, heartbeats.
 
+use std::time::Duration;
+
 use tracing::{info, warn};
 use vrrp::time::Instant;
 
@@ -48,11 +50,6 @@ impl Peer {
         }
     }
 
-    /// Tells the peer of a flush that is due later.
-    pub fn flush_later(&mut self, due: Instant) {
-        self.flush_later = Some(due);
-    }
-
     fn transmit_feed(&mut self, now: Instant, store: &Store, out: &mut Vec<u8>) -> bool {
         self.transmit_control(now, store, out);
         self.transmit_part(out);
@@ -72,7 +69,7 @@ impl Peer {
 
     fn transmit_control(&mut self, now: Instant, store: &Store, out: &mut Vec<u8>) {
         let (standing, watermark) = (self.standing, store.watermark());
-        let flush_later = self.flush_later.take();
+        let flush_later = store.take_untold_flush();
         let session = self.feeding_session().expect("a session feeds");
         if session.watermark_sent != watermark {
             session.watermark_sent = watermark;
@@ -222,7 +219,7 @@ impl Peer {
                 Ok(())
             }
             Frame::FlushLater(millis) => {
-                self.raise(Event::FlushLater(millis));
+                store.flush_later_for_peer(now + Duration::from_millis(millis));
                 Ok(())
             }
             Frame::Handover => {

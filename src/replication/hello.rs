@@ -1,7 +1,7 @@
 //! What two nodes tell each other first: who they are, what they have, how they are configured.
 
 use super::wire::{Reader, Write};
-use crate::command::Version;
+use crate::command::{Standing, Version};
 
 /// Opens every connection; the only frame whose form never changes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -91,35 +91,20 @@ impl Settings {
     }
 }
 
-/// The state of a node as failover sees it; part of hello and heartbeat.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Standing {
-    /// The node holds the virtual address (VRRP Master).
-    pub master: bool,
-    /// The node has been in sync since its boot.
-    pub complete: bool,
-    /// The priority it advertises now, 0 without VRRP.
-    pub effective_priority: u8,
-    /// Milliseconds since it became master; 0 if it is not.
-    pub master_for_ms: u64,
+fn put_standing(out: &mut Vec<u8>, standing: &Standing) {
+    out.put_u8(u8::from(standing.master));
+    out.put_u8(u8::from(standing.complete));
+    out.put_u8(standing.effective_priority);
+    out.put_u64(standing.master_for_ms);
 }
 
-impl Standing {
-    fn encode(&self, out: &mut Vec<u8>) {
-        out.put_u8(u8::from(self.master));
-        out.put_u8(u8::from(self.complete));
-        out.put_u8(self.effective_priority);
-        out.put_u64(self.master_for_ms);
-    }
-
-    fn decode(reader: &mut Reader<'_>) -> Option<Standing> {
-        Some(Standing {
-            master: reader.bool()?,
-            complete: reader.bool()?,
-            effective_priority: reader.u8()?,
-            master_for_ms: reader.u64()?,
-        })
-    }
+fn take_standing(reader: &mut Reader<'_>) -> Option<Standing> {
+    Some(Standing {
+        master: reader.bool()?,
+        complete: reader.bool()?,
+        effective_priority: reader.u8()?,
+        master_for_ms: reader.u64()?,
+    })
 }
 
 /// Introduces a node to its proven peer.
@@ -154,7 +139,7 @@ impl Hello {
         out.put_u64s(&self.newest);
         out.put_u64(self.applied_boot);
         out.put_u64s(&self.applied);
-        self.standing.encode(out);
+        put_standing(out, &self.standing);
         let settings = &self.settings;
         out.put_u64(settings.memory);
         out.put_u64(settings.item_size_max);
@@ -175,7 +160,7 @@ impl Hello {
             newest: reader.u64s()?,
             applied_boot: reader.u64()?,
             applied: reader.u64s()?,
-            standing: Standing::decode(&mut reader)?,
+            standing: take_standing(&mut reader)?,
             settings: Settings {
                 memory: reader.u64()?,
                 item_size_max: reader.u64()?,
@@ -210,7 +195,7 @@ impl Heartbeat {
         out.put_u64(self.sent_at_ns);
         out.put_u64(self.clock_ms);
         out.put_u64(self.watermark);
-        self.standing.encode(out);
+        put_standing(out, &self.standing);
     }
 
     pub(super) fn decode(mut reader: Reader<'_>) -> Option<Heartbeat> {
@@ -218,7 +203,7 @@ impl Heartbeat {
             sent_at_ns: reader.u64()?,
             clock_ms: reader.u64()?,
             watermark: reader.u64()?,
-            standing: Standing::decode(&mut reader)?,
+            standing: take_standing(&mut reader)?,
         })
     }
 }

@@ -19,6 +19,6 @@ mod tests;
 mod wire;
 
 pub use frame::{Frame, FrameError, VERSION_NEWEST, VERSION_OLDEST, decode};
-pub use hello::{Greeting, Heartbeat, Hello, Settings, Standing};
+pub use hello::{Greeting, Heartbeat, Hello, Settings};
 pub use peer::{Event, Figures, Options, Peer};
 pub use session::SessionId;

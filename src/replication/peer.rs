@@ -11,10 +11,11 @@ use tracing::{info, warn};
 use vrrp::time::Instant;
 
 use super::frame::{Frame, decode, decode_assembled};
-use super::hello::{Hello, Settings, Standing};
+use super::hello::{Hello, Settings};
 use super::receiving::Receiving;
 use super::sending::{Change, Sending};
 use super::session::{Phase, Refusal, Session, SessionId, check_identity};
+use crate::command::Standing;
 use crate::store::Store;
 
 /// Heartbeats are sent this often.
@@ -83,8 +84,6 @@ pub enum Event {
     Acknowledged,
     /// The peer leaves and has given us everything.
     HandedOver,
-    /// The peer accepted a flush that is due in this many milliseconds.
-    FlushLater(u64),
 }
 
 /// Figures for people.
@@ -121,8 +120,6 @@ pub struct Peer {
     pub(super) pending_marks: Vec<bool>,
     /// A comparison runs, or has ended without the peer's word that it did.
     pub(super) comparing: Option<Comparison>,
-    /// Our delayed flush, if the peer has to be told.
-    pub(super) flush_later: Option<Instant>,
     /// The peer waits to hear that we know its flush watermark.
     pub(super) owes_watermark: bool,
     events: VecDeque<Event>,
@@ -157,7 +154,6 @@ impl Peer {
             pending: VecDeque::new(),
             pending_marks: vec![false; store.shards()],
             comparing: None,
-            flush_later: None,
             owes_watermark: false,
             events: VecDeque::new(),
             figures: Figures::default(),
@@ -477,6 +473,7 @@ impl Peer {
             self.events.push_back(Event::InSync);
         }
         self.owes_watermark = true;
+        store.forget_told_flush();
         self.begin_comparison_if_due(store);
         if let Some(change) = self.sending.attach(now, told, store) {
             self.announce(change, store);

@@ -96,6 +96,11 @@ impl Moment {
         }
     }
 
+    /// Milliseconds until a deadline that is not past.
+    pub fn millis_until(&self, deadline: u32) -> u64 {
+        u64::from(deadline.saturating_sub(self.ticks)) * MILLIS_PER_TICK
+    }
+
     pub const fn is_past(&self, deadline: u32) -> bool {
         deadline != NEVER && deadline <= self.ticks
     }

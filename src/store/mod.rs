@@ -21,6 +21,7 @@ mod table;
 mod tests;
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use ahash::RandomState;
 use parking_lot::{Mutex, MutexGuard};
@@ -34,7 +35,7 @@ use self::shard::{Commons, NoRoom, Shard};
 pub use self::statistics::Statistics;
 use self::table::Hash;
 use crate::command::{
-    Arithmetic, Delete, ItemView, Outcome, Read, Store as StoreCommand, Ticket, Touch, Version,
+    Arithmetic, Delete, Exptime, ItemView, Outcome, Read, Store as StoreCommand, Ticket, Touch, Version,
 };
 
 /// A shard is responsible for about this much memory, so that no walk over one takes long.
@@ -78,6 +79,17 @@ pub struct Store {
     /// Shards with changes to send, one bit each.
     dirty: Box<[AtomicU64]>,
     acknowledged: Acknowledged,
+    flush_due: Mutex<Option<DelayedFlush>>,
+}
+
+/// A `flush_all` with a delay.
+#[derive(Clone, Copy)]
+struct DelayedFlush {
+    due: Instant,
+    /// Accepted by this node, not told by the peer.
+    own: bool,
+    /// The peer knows of it.
+    told: bool,
 }
 
 /// Keeps the locks of two shards off one cache line.
@@ -109,6 +121,7 @@ impl Store {
             node_bit: AtomicU64::new(0),
             dirty: (0..count.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
             acknowledged: Acknowledged::new(count),
+            flush_due: Mutex::new(None),
         }
     }
 
@@ -195,9 +208,59 @@ impl Store {
         let moment = self.moment(now);
         let version = moment.next_version(newest.unwrap_or(0), 0);
         self.raise_watermark(version);
+        self.mark_dirty(0);
         Ticket {
             shard: self.acknowledged.watermark_slot(),
             change: version,
+        }
+    }
+
+    /// `flush_all` with its delay as a client wrote it. A delayed one has no ticket: it is due
+    /// later, and a new one replaces it.
+    pub fn flush_all(&self, now: Instant, delay: Exptime) -> Option<Ticket> {
+        let moment = self.moment(now);
+        let deadline = moment.deadline(delay);
+        if deadline == clock::NEVER || moment.is_past(deadline) {
+            *self.flush_due.lock() = None;
+            return Some(self.flush(now));
+        }
+        let due = now + Duration::from_millis(moment.millis_until(deadline));
+        *self.flush_due.lock() = Some(DelayedFlush { due, own: true, told: false });
+        self.mark_dirty(0);
+        None
+    }
+
+    /// The peer accepted a flush that is due then. It issues the watermark itself; we do so only
+    /// if it is not connected at that time.
+    pub fn flush_later_for_peer(&self, due: Instant) {
+        *self.flush_due.lock() = Some(DelayedFlush { due, own: false, told: true });
+    }
+
+    /// The due time of a delayed flush of ours that the peer was not told of since it connected.
+    pub fn take_untold_flush(&self) -> Option<Instant> {
+        let mut delayed = self.flush_due.lock();
+        let delayed = delayed.as_mut().filter(|delayed| delayed.own && !delayed.told)?;
+        delayed.told = true;
+        Some(delayed.due)
+    }
+
+    /// A new connection: the peer has to be told again.
+    pub fn forget_told_flush(&self) {
+        if let Some(delayed) = self.flush_due.lock().as_mut() {
+            delayed.told = !delayed.own;
+        }
+    }
+
+    /// Issues a delayed flush whose time has come. Call it a few times a second.
+    pub fn flush_if_due(&self, now: Instant, peer_connected: bool) {
+        let mut delayed = self.flush_due.lock();
+        let Some(flush) = *delayed else { return };
+        if flush.due <= now {
+            *delayed = None;
+            drop(delayed);
+            if flush.own || !peer_connected {
+                self.flush(now);
+            }
         }
     }
 

@@ -1,0 +1,20 @@
+# The recipes stand in tests/run, where they can be read and run without make.
+
+.PHONY: demo test bench check clean
+
+demo: ## a complete pair on this machine, in network namespaces
+	cargo build --release
+	./target/release/twincached demo
+
+test: ## everything; as root it includes the pair in network namespaces
+	@tests/run test
+
+bench: ## release build and comparisons
+	@tests/run bench
+
+check: ## formatting and lints
+	@tests/run check
+
+clean:
+	cargo clean
+	rm -rf .venv

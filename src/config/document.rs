@@ -1,0 +1,375 @@
+//! A YAML file as sections of keys whose values still know their place.
+//!
+//! Scalars stay text: what `1s` or `0700` means is decided by the setting that reads it, not by
+//! YAML's guesses at numbers and booleans. Syntax, anchors and duplicate keys are the YAML crate's
+//! work; this file adds unknown keys, missing values and wrong shapes, each with its place.
+
+use super::error::{ConfigError, Fault, Origin, Place, Source, Sourced, nearest};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{Location, MessageFormatter, Spanned, UserMessageFormatter};
+use std::fmt;
+use std::path::Path;
+use std::rc::Rc;
+
+/// Reads the file and returns its top level. Only the keys of `known` are allowed there; `inner`
+/// are the keys of sections below, to tell a wrong indentation from a wrong word.
+pub(super) fn open(path: &Path, known: &Keys, inner: &[&Keys]) -> Result<Section, ConfigError> {
+    let shown = path.display();
+    let bytes = std::fs::read(path).map_err(|error| {
+        ConfigError::configuration(format_args!("cannot read {shown}: {error}"))
+    })?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| ConfigError::configuration(format_args!("{shown} is not UTF-8 text")))?;
+    open_text(&shown.to_string(), &text, known, inner)
+}
+
+/// As [`open`], for a text that was read already.
+pub(super) fn open_text(
+    path: &str,
+    text: &str,
+    known: &Keys,
+    inner: &[&Keys],
+) -> Result<Section, ConfigError> {
+    let text = text.trim_start_matches('\u{feff}').to_owned();
+    let source = Rc::new(Source {
+        path: path.to_owned(),
+        text,
+    });
+    let root: Spanned<Node> = serde_saphyr::from_str(&source.text)
+        .map_err(|error| syntax_mistake(&source, error.without_snippet()))?;
+    let reader = Reader { source: &source };
+    let place = reader.place(root.referenced);
+    match root.value {
+        Node::Null => Ok(Section {
+            known: known.names,
+            entries: Vec::new(),
+        }),
+        Node::Mapping(pairs) => reader.section(pairs, known, inner),
+        _ => Err(place.refuse(
+            "the file is not made of keys and values",
+            "write lines such as `memory: 1GiB`",
+        )),
+    }
+}
+
+/// The keys that one section knows.
+pub(super) struct Keys {
+    /// The section's own key, empty for the top level.
+    pub(super) section: &'static str,
+    pub(super) names: &'static [&'static str],
+}
+
+/// One mapping of the file. Every key in it is known and has a value.
+pub(super) struct Section {
+    known: &'static [&'static str],
+    entries: Vec<Entry>,
+}
+
+struct Entry {
+    key: Spanned<String>,
+    key_place: Place,
+    value: Spanned<Node>,
+    source: Rc<Source>,
+}
+
+impl Section {
+    /// The value of `key`, if it is there, read by `parse`.
+    pub(super) fn text<T>(
+        &self,
+        key: &str,
+        parse: impl Fn(&str) -> Result<T, Fault>,
+    ) -> Result<Option<Sourced<T>>, ConfigError> {
+        let Some(entry) = self.entry(key) else {
+            return Ok(None);
+        };
+        entry.scalar(&entry.value, parse).map(Some)
+    }
+
+    /// The values of `key`: a list, or a single value that stands for a list of one.
+    pub(super) fn list<T>(
+        &self,
+        key: &str,
+        parse: impl Fn(&str) -> Result<T, Fault>,
+    ) -> Result<Option<Vec<Sourced<T>>>, ConfigError> {
+        let Some(entry) = self.entry(key) else {
+            return Ok(None);
+        };
+        let Node::Sequence(values) = &entry.value.value else {
+            return entry
+                .scalar(&entry.value, parse)
+                .map(|value| Some(vec![value]));
+        };
+        if values.is_empty() {
+            let fault = Fault::new("the list is empty", "add a value, or remove the line");
+            return Err(entry.origin(&entry.value).refuse(fault));
+        }
+        values
+            .iter()
+            .map(|value| entry.scalar(value, &parse))
+            .collect::<Result<_, _>>()
+            .map(Some)
+    }
+
+    /// The section below `key`, if it is there, and the place of its key.
+    pub(super) fn section(&self, keys: &Keys) -> Result<Option<(Section, Origin)>, ConfigError> {
+        let Some(entry) = self.entry(keys.section) else {
+            return Ok(None);
+        };
+        let Node::Mapping(pairs) = &entry.value.value else {
+            let fault = Fault::new(
+                "expected a section with keys of its own",
+                format!("write its keys below, indented: {}", keys.names.join(", ")),
+            );
+            return Err(entry.origin(&entry.value).refuse(fault));
+        };
+        let reader = Reader {
+            source: &entry.source,
+        };
+        let section = reader.section(pairs.clone(), keys, &[])?;
+        let origin = Origin::File {
+            key: entry.key.value.clone(),
+            place: entry.key_place.clone(),
+        };
+        Ok(Some((section, origin)))
+    }
+
+    fn entry(&self, key: &str) -> Option<&Entry> {
+        debug_assert!(self.known.contains(&key), "{key} is read but not known");
+        self.entries.iter().find(|entry| entry.key.value == key)
+    }
+}
+
+impl Entry {
+    fn origin(&self, value: &Spanned<Node>) -> Origin {
+        let place = Reader {
+            source: &self.source,
+        }
+        .place(value.referenced);
+        Origin::File {
+            key: self.key.value.clone(),
+            place,
+        }
+    }
+
+    fn scalar<T>(
+        &self,
+        value: &Spanned<Node>,
+        parse: impl Fn(&str) -> Result<T, Fault>,
+    ) -> Result<Sourced<T>, ConfigError> {
+        let origin = self.origin(value);
+        let read = match &value.value {
+            Node::Text(text) => parse(text),
+            Node::Plain => parse(written(&self.source.text, value.defined)),
+            Node::Null => Err(Fault::new(
+                "a value is missing",
+                "write one, or remove the item",
+            )),
+            Node::Sequence(_) => Err(Fault::new(
+                "expected one value, found a list",
+                "write one value",
+            )),
+            Node::Mapping(_) => Err(Fault::new(
+                "expected a value, found keys",
+                "write the value on the same line; put it in quotes if it contains \": \"",
+            )),
+        };
+        match read {
+            Ok(value) => Ok(Sourced { value, origin }),
+            Err(fault) => Err(origin.refuse(fault)),
+        }
+    }
+}
+
+/// A value of the file.
+#[derive(Clone, Debug)]
+enum Node {
+    Null,
+    /// A string as YAML reads it, quotes and escapes resolved.
+    Text(String),
+    /// A plain scalar that YAML takes for a number or a boolean; its text is in the source.
+    Plain,
+    Sequence(Vec<Spanned<Node>>),
+    Mapping(Vec<(Spanned<String>, Spanned<Node>)>),
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Node, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Node, E> {
+        Ok(Node::Plain)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Node, E> {
+        Ok(Node::Plain)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Node, E> {
+        Ok(Node::Plain)
+    }
+
+    fn visit_i128<E>(self, _: i128) -> Result<Node, E> {
+        Ok(Node::Plain)
+    }
+
+    fn visit_u128<E>(self, _: u128) -> Result<Node, E> {
+        Ok(Node::Plain)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Node, E> {
+        Ok(Node::Plain)
+    }
+
+    fn visit_unit<E>(self) -> Result<Node, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Node, E> {
+        Ok(Node::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = items.next_element()? {
+            values.push(value);
+        }
+        Ok(Node::Sequence(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
+        let mut pairs = Vec::new();
+        while let Some(pair) = entries.next_entry()? {
+            pairs.push(pair);
+        }
+        Ok(Node::Mapping(pairs))
+    }
+}
+
+/// Turns the YAML crate's positions into places of one source.
+struct Reader<'a> {
+    source: &'a Rc<Source>,
+}
+
+impl Reader<'_> {
+    fn section(
+        &self,
+        pairs: Vec<(Spanned<String>, Spanned<Node>)>,
+        known: &Keys,
+        inner: &[&Keys],
+    ) -> Result<Section, ConfigError> {
+        let mut entries = Vec::with_capacity(pairs.len());
+        for (key, value) in pairs {
+            let key_place = self.place(key.referenced);
+            if !known.names.contains(&key.value.as_str()) {
+                return Err(unknown_key(&key.value, &key_place, known, inner));
+            }
+            if matches!(value.value, Node::Null) {
+                let what = format!("{} has no value", key.value);
+                return Err(
+                    key_place.refuse(&what, "write one after the colon, or remove the line")
+                );
+            }
+            entries.push(Entry {
+                key,
+                key_place,
+                value,
+                source: self.source.clone(),
+            });
+        }
+        Ok(Section {
+            known: known.names,
+            entries,
+        })
+    }
+
+    fn place(&self, location: Location) -> Place {
+        Place {
+            source: self.source.clone(),
+            line: usize::try_from(location.line())
+                .unwrap_or(usize::MAX)
+                .max(1),
+            column: usize::try_from(location.column())
+                .unwrap_or(usize::MAX)
+                .max(1),
+            width: written(&self.source.text, location)
+                .lines()
+                .next()
+                .unwrap_or("")
+                .chars()
+                .count(),
+        }
+    }
+}
+
+/// The text of a scalar as it stands in the file; empty where the position is unknown.
+fn written(text: &str, location: Location) -> &str {
+    let span = location.span();
+    let range = span
+        .byte_offset()
+        .zip(span.byte_len())
+        .and_then(|(start, length)| {
+            let start = usize::try_from(start).ok()?;
+            Some(start..start.checked_add(usize::try_from(length).ok()?)?)
+        });
+    range.and_then(|range| text.get(range)).unwrap_or("")
+}
+
+fn unknown_key(key: &str, place: &Place, known: &Keys, inner: &[&Keys]) -> ConfigError {
+    let what = match known.section {
+        "" => format!("unknown key \"{key}\""),
+        section => format!("unknown key \"{key}\" in {section}"),
+    };
+    if let Some(keys) = inner.iter().find(|keys| keys.names.contains(&key)) {
+        return place.refuse(
+            &what,
+            &format!("indent it: {key} belongs below {}", keys.section),
+        );
+    }
+    match nearest(key, known.names.iter().copied()) {
+        Some(meant) => place.refuse(&what, &format!("did you mean {meant}?")),
+        None => place.refuse(&what, &format!("known here: {}", known.names.join(", "))),
+    }
+}
+
+fn syntax_mistake(source: &Rc<Source>, error: &serde_saphyr::Error) -> ConfigError {
+    let location = error.location().unwrap_or(Location::UNKNOWN);
+    let place = Reader { source }.place(location);
+    match error {
+        serde_saphyr::Error::DuplicateMappingKey { key, .. } => {
+            let key = key.as_deref().unwrap_or("a key");
+            place.refuse(
+                &format!("{key} is written twice"),
+                "remove one of the two lines",
+            )
+        }
+        serde_saphyr::Error::MultipleDocuments { .. } => {
+            place.refuse("a second document begins here", "remove the line of dashes")
+        }
+        _ => {
+            let message = UserMessageFormatter.format_message(error);
+            place.refuse(&format!("not valid YAML: {message}"), syntax_advice(&place))
+        }
+    }
+}
+
+/// What is most likely meant where YAML stumbles.
+fn syntax_advice(place: &Place) -> &'static str {
+    let lines = place.source.text.lines().skip(place.line - 1).take(2);
+    let indents = lines.map(|line| &line[..line.len() - line.trim_start().len()]);
+    if indents.into_iter().any(|indent| indent.contains('\t')) {
+        return "indent with spaces, not with tabs";
+    }
+    "keys of one section start in one column; put a value in quotes if it contains \": \" or \
+     \" #\" or starts with one of [ ] { } @ % & * ! |"
+}

@@ -1,0 +1,184 @@
+//! Policy: may this node hold the address, when may it claim it, and with which priority.
+//!
+//! Pure functions of what the node has [`Seen`]. The VRRP router keeps its own rules; the node
+//! asks here for the priority to advertise, for the moment at which a BACKUP claims the address,
+//! and who yields when two masters meet.
+//!
+//! Three ideas carry it. *Complete*: a node that has been in sync since its boot holds all data;
+//! an incomplete one advertises less and waits longer. *Nobody preempts*, except a complete node
+//! an incomplete master. *The link is a second witness*: heartbeats count as advertisements, and
+//! their silence shortens the wait.
+
+mod seen;
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Ordering;
+use std::time::Duration;
+
+use vrrp::time::Instant;
+
+pub use self::seen::{PeerSeen, Seen};
+
+/// An incomplete node advertises this much less than its priority.
+pub const INCOMPLETE_DROP: u8 = 100;
+/// Highest priority of a node that took over; 255 belongs to an address owner.
+pub const TAKEOVER_PRIORITY_MAX: u8 = 254;
+/// A heartbeat older than this no longer speaks for the peer.
+pub const HEARTBEAT_FRESH: Duration = Duration::from_millis(300);
+/// What the join hold adds to Master_Down_Interval by default.
+pub const JOIN_HOLD_EXTRA: Duration = Duration::from_secs(2);
+/// Join hold of a node without VRRP.
+pub const JOIN_HOLD_WITHOUT_VRRP: Duration = Duration::from_secs(1);
+
+/// What does not change while the node runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rules {
+    /// Configured priority.
+    pub priority: u8,
+    /// Advertisement interval.
+    pub interval: Duration,
+    /// How long an incomplete node looks for a peer before it claims the address.
+    pub join_hold: Duration,
+    /// A replication peer is configured.
+    pub has_peer: bool,
+    /// Identifies this node; breaks the last tie.
+    pub node_id: u64,
+}
+
+/// RFC 3768 Skew_Time: (256 - priority) / 256 s, scaled to the interval where that is shorter
+/// (RFC 9568).
+pub fn skew_time(priority: u8, interval: Duration) -> Duration {
+    let unit = interval.min(Duration::from_secs(1));
+    unit * (256 - u32::from(priority)) / 256
+}
+
+/// RFC 3768 Master_Down_Interval: three intervals and the skew.
+pub fn master_down_interval(priority: u8, interval: Duration) -> Duration {
+    interval * 3 + skew_time(priority, interval)
+}
+
+/// The priority to advertise.
+pub fn effective_priority(rules: &Rules, seen: &Seen, now: Instant) -> u8 {
+    if !counts_as_complete(rules, seen, now) {
+        return rules.priority.saturating_sub(INCOMPLETE_DROP).max(1);
+    }
+    seen.takeover_priority.unwrap_or(rules.priority).max(rules.priority)
+}
+
+/// The priority of a complete node that takes over: above whatever was heard, so that an old
+/// master that was cut off or frozen yields when it hears it.
+pub fn takeover_priority(rules: &Rules, seen: &Seen) -> u8 {
+    let heard = seen.priority_heard.saturating_add(1).min(TAKEOVER_PRIORITY_MAX);
+    rules.priority.max(heard)
+}
+
+/// Whether the node holds all data, or has nobody to get data from: no peer is configured, or
+/// what is heard is a neighbour without a replication link (keepalived).
+pub fn counts_as_complete(rules: &Rules, seen: &Seen, now: Instant) -> bool {
+    seen.complete || !rules.has_peer || has_foreign_neighbour(rules, seen, now)
+}
+
+/// Advertisements come, but within the join hold no hello ever did.
+fn has_foreign_neighbour(rules: &Rules, seen: &Seen, now: Instant) -> bool {
+    !seen.hello_ever
+        && seen.advertisement_at.is_some()
+        && now >= seen.started_at + rules.join_hold
+}
+
+/// When a BACKUP claims the address, unless something is heard before.
+pub fn claim_at(rules: &Rules, seen: &Seen, now: Instant) -> Instant {
+    let own = effective_priority(rules, seen, now);
+    let skew = skew_time(own, rules.interval);
+    let complete = counts_as_complete(rules, seen, now);
+    if complete && yields_to_complete(rules, seen, now) {
+        return now;
+    }
+    if let Some(died_at) = seen.master_died_at {
+        // The link or a refused port confirmed it: a complete node need not wait for others.
+        return if complete { died_at } else { died_at + skew };
+    }
+    if let Some(left_at) = seen.priority_zero_at {
+        return left_at + skew;
+    }
+    if !complete {
+        let sign = seen.peer_sign_at.unwrap_or(seen.started_at).max(seen.started_at);
+        return sign + rules.join_hold;
+    }
+    let sign = seen.master_sign_at.unwrap_or(seen.started_at).max(seen.backup_since);
+    let missed = if link_is_silent_witness(rules, seen) { 2 } else { 3 };
+    let claim = sign + rules.interval * missed + skew;
+    match seen.fresh_peer(now) {
+        // Neither holds the address: the better one goes first, the other lets it.
+        Some(peer) if !peer.standing.master && outranked_at_rest(rules, seen, peer, now) => {
+            claim + rules.interval
+        }
+        _ => claim,
+    }
+}
+
+/// The link fell silent together with the advertisements: two missed ones are enough. It counts
+/// only if the link was alive within an interval before the last sign of the master.
+fn link_is_silent_witness(rules: &Rules, seen: &Seen) -> bool {
+    match (seen.link_heard_at, seen.master_sign_at) {
+        (Some(link), Some(sign)) => link <= sign && sign.since(link) <= rules.interval,
+        _ => false,
+    }
+}
+
+/// The master is incomplete: its heartbeat says so, or it advertises exactly what its hello's
+/// priority becomes when it is.
+fn yields_to_complete(rules: &Rules, seen: &Seen, now: Instant) -> bool {
+    if !seen.complete || !rules.has_peer {
+        return false;
+    }
+    if let Some(peer) = seen.fresh_peer(now) {
+        return peer.standing.master && !peer.standing.complete;
+    }
+    let Some(hello_priority) = seen.hello_priority else { return false };
+    let recent = seen.advertisement_at.is_some_and(|at| now.since(at) < rules.interval);
+    let dropped = hello_priority.saturating_sub(INCOMPLETE_DROP).max(1);
+    recent && seen.advertised_priority == dropped && dropped != hello_priority
+}
+
+/// Both are BACKUP: whether the peer is the one to go first.
+fn outranked_at_rest(rules: &Rules, seen: &Seen, peer: &PeerSeen, now: Instant) -> bool {
+    let ours = (
+        counts_as_complete(rules, seen, now),
+        effective_priority(rules, seen, now),
+        rules.node_id,
+    );
+    let theirs = (peer.standing.complete, peer.standing.effective_priority, peer.node_id);
+    theirs > ours
+}
+
+/// Two masters with a live link: whether this one yields. `None`: the link cannot tell, VRRP's
+/// own comparison decides. The order is complete, effective priority, later mastership, node id.
+pub fn yields_as_master(
+    rules: &Rules,
+    seen: &Seen,
+    now: Instant,
+    master_since: Instant,
+) -> Option<bool> {
+    let peer = seen.fresh_peer(now).filter(|peer| peer.standing.master)?;
+    let ours = (
+        counts_as_complete(rules, seen, now),
+        effective_priority(rules, seen, now),
+        std::cmp::Reverse(now.since(master_since).as_millis() as u64),
+        rules.node_id,
+    );
+    let age = now.since(peer.heard_at).as_millis() as u64;
+    let theirs = (
+        peer.standing.complete,
+        peer.standing.effective_priority,
+        std::cmp::Reverse(peer.standing.master_for_ms + age),
+        peer.node_id,
+    );
+    Some(ours.cmp(&theirs) == Ordering::Less)
+}
+
+/// Whether the node may answer clients: a half-filled one must not say "no such session".
+pub fn may_serve(rules: &Rules, seen: &Seen, now: Instant, master: bool) -> bool {
+    let alone = !seen.hello_ever && now >= seen.started_at + rules.join_hold;
+    seen.complete || !rules.has_peer || master || alone
+}

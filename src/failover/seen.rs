@@ -1,0 +1,113 @@
+//! What a node has seen of its peer, over VRRP and over the link.
+
+use vrrp::time::Instant;
+
+use super::HEARTBEAT_FRESH;
+use crate::command::Standing;
+
+/// The peer as its last heartbeat told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PeerSeen {
+    /// What it said of itself.
+    pub standing: Standing,
+    /// Its node id.
+    pub node_id: u64,
+    /// When it said so.
+    pub heard_at: Instant,
+}
+
+/// Everything the policy decides by. Times are when something was last seen; `None` is never.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Seen {
+    /// When this node started.
+    pub started_at: Instant,
+    /// When it last entered BACKUP.
+    pub backup_since: Instant,
+    /// It has been in sync since its boot.
+    pub complete: bool,
+    /// What it advertises since it took over, until both are in sync.
+    pub takeover_priority: Option<u8>,
+    /// A hello of the peer came since the start.
+    pub hello_ever: bool,
+    /// The priority configured on the peer, from its hello.
+    pub hello_priority: Option<u8>,
+    /// The peer's last heartbeat on the present link.
+    pub peer: Option<PeerSeen>,
+    /// The last heartbeat, whatever it said.
+    pub link_heard_at: Option<Instant>,
+    /// The last advertisement over VRRP.
+    pub advertisement_at: Option<Instant>,
+    /// Its priority.
+    pub advertised_priority: u8,
+    /// The priority last heard of a master, over VRRP or the link.
+    pub priority_heard: u8,
+    /// The last advertisement, or heartbeat of a master.
+    pub master_sign_at: Option<Instant>,
+    /// The last sign of any peer.
+    pub peer_sign_at: Option<Instant>,
+    /// Priority 0 was heard since the last sign of a master.
+    pub priority_zero_at: Option<Instant>,
+    /// The master's process is known to be dead, or handed over, since the last sign of it.
+    pub master_died_at: Option<Instant>,
+}
+
+impl Seen {
+    /// Nothing but the start.
+    pub fn from_start(now: Instant) -> Seen {
+        Seen { started_at: now, backup_since: now, ..Seen::default() }
+    }
+
+    /// The peer, if its last heartbeat still speaks for it.
+    pub fn fresh_peer(&self, now: Instant) -> Option<&PeerSeen> {
+        self.peer.as_ref().filter(|peer| now.since(peer.heard_at) <= HEARTBEAT_FRESH)
+    }
+
+    /// An advertisement was accepted.
+    pub fn advertisement(&mut self, now: Instant, priority: u8) {
+        self.peer_sign_at = Some(now);
+        if priority == 0 {
+            self.priority_zero_at = Some(now);
+            return;
+        }
+        self.advertisement_at = Some(now);
+        self.advertised_priority = priority;
+        self.priority_heard = priority;
+        self.master_sign(now);
+    }
+
+    /// A heartbeat, or a hello.
+    pub fn heartbeat(&mut self, now: Instant, node_id: u64, standing: Standing) {
+        self.peer = Some(PeerSeen { standing, node_id, heard_at: now });
+        self.link_heard_at = Some(now);
+        self.peer_sign_at = Some(now);
+        if standing.master {
+            self.priority_heard = standing.effective_priority;
+            self.master_sign(now);
+        }
+    }
+
+    /// The link is gone: its last word no longer counts.
+    pub fn link_lost(&mut self) {
+        self.peer = None;
+    }
+
+    /// The peer's process is dead, or it has handed over.
+    pub fn peer_died(&mut self, now: Instant) {
+        self.peer = None;
+        self.master_died_at = Some(now);
+    }
+
+    /// This node became BACKUP: what made it claim the address is past.
+    pub fn entered_backup(&mut self, now: Instant) {
+        self.backup_since = now;
+        self.takeover_priority = None;
+        self.priority_zero_at = None;
+        self.master_died_at = None;
+    }
+
+    fn master_sign(&mut self, now: Instant) {
+        self.master_sign_at = Some(now);
+        self.priority_zero_at = None;
+        self.master_died_at = None;
+    }
+}

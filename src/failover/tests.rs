@@ -1,0 +1,167 @@
+use super::*;
+use crate::command::Standing;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn rules() -> Rules {
+    Rules {
+        priority: 240,
+        interval: SECOND,
+        join_hold: Duration::from_millis(5_062),
+        has_peer: true,
+        node_id: 5,
+    }
+}
+
+fn at(millis: u64) -> Instant {
+    Instant::from_millis(millis)
+}
+
+fn standing(master: bool, complete: bool, effective_priority: u8) -> Standing {
+    Standing { master, complete, effective_priority, master_for_ms: 0 }
+}
+
+/// A complete BACKUP whose peer is a complete master, heard at `millis` over both paths.
+fn backup_of_a_master_heard_at(millis: u64) -> Seen {
+    let mut seen = Seen::from_start(at(0));
+    seen.complete = true;
+    seen.hello_ever = true;
+    seen.hello_priority = Some(240);
+    seen.heartbeat(at(millis), 9, standing(true, true, 240));
+    seen.advertisement(at(millis), 240);
+    seen
+}
+
+#[test]
+fn skew_and_down_interval_are_those_of_the_rfc() {
+    assert_eq!(skew_time(240, SECOND), Duration::from_micros(62_500));
+    assert_eq!(master_down_interval(240, SECOND), Duration::from_micros(3_062_500));
+    assert_eq!(skew_time(240, Duration::from_millis(200)), Duration::from_micros(12_500));
+}
+
+#[test]
+fn an_incomplete_node_advertises_a_hundred_less() {
+    let seen = Seen::from_start(at(0));
+    assert_eq!(effective_priority(&rules(), &seen, at(1)), 140);
+    assert_eq!(effective_priority(&Rules { priority: 50, ..rules() }, &seen, at(1)), 1);
+    assert_eq!(effective_priority(&Rules { has_peer: false, ..rules() }, &seen, at(1)), 240);
+}
+
+#[test]
+fn a_node_that_takes_over_advertises_more_than_it_heard_up_to_254() {
+    let mut seen = backup_of_a_master_heard_at(10_000);
+    assert_eq!(takeover_priority(&rules(), &seen), 241);
+    seen.priority_heard = 254;
+    assert_eq!(takeover_priority(&rules(), &seen), 254);
+    seen.priority_heard = 100;
+    assert_eq!(takeover_priority(&rules(), &seen), 240);
+}
+
+#[test]
+fn silence_on_both_paths_needs_two_missed_advertisements() {
+    let seen = backup_of_a_master_heard_at(10_000);
+    assert_eq!(claim_at(&rules(), &seen, at(10_500)), at(10_000) + Duration::from_micros(2_062_500));
+}
+
+#[test]
+fn silence_of_advertisements_alone_needs_three() {
+    let mut seen = backup_of_a_master_heard_at(10_000);
+    seen.heartbeat(at(10_400), 9, standing(false, true, 240));
+    let expected = at(10_000) + Duration::from_micros(3_062_500) + SECOND;
+    // The peer is alive, says BACKUP and has the higher node id: it goes first.
+    assert_eq!(claim_at(&rules(), &seen, at(10_500)), expected);
+}
+
+#[test]
+fn a_link_that_was_dead_before_is_no_witness() {
+    let mut seen = backup_of_a_master_heard_at(10_000);
+    seen.advertisement(at(11_000), 240);
+    seen.advertisement(at(12_000), 240);
+    assert_eq!(claim_at(&rules(), &seen, at(12_500)), at(12_000) + Duration::from_micros(3_062_500));
+}
+
+#[test]
+fn a_confirmed_death_is_followed_at_once_and_a_priority_zero_after_the_skew() {
+    let mut seen = backup_of_a_master_heard_at(10_000);
+    seen.advertisement(at(10_200), 0);
+    assert_eq!(claim_at(&rules(), &seen, at(10_200)), at(10_200) + Duration::from_micros(62_500));
+    seen.peer_died(at(10_300));
+    assert_eq!(claim_at(&rules(), &seen, at(10_300)), at(10_300));
+    seen.advertisement(at(10_350), 240);
+    assert!(claim_at(&rules(), &seen, at(10_350)) > at(12_000));
+}
+
+#[test]
+fn an_incomplete_node_waits_for_the_join_hold_without_any_sign() {
+    let mut seen = Seen::from_start(at(1_000));
+    assert_eq!(claim_at(&rules(), &seen, at(1_000)), at(6_062));
+    seen.heartbeat(at(3_000), 9, standing(false, false, 140));
+    assert_eq!(claim_at(&rules(), &seen, at(3_000)), at(8_062));
+    seen.peer_died(at(4_000));
+    let skew = Duration::from_micros(453_125);
+    assert_eq!(claim_at(&rules(), &seen, at(4_000)), at(4_000) + skew);
+}
+
+#[test]
+fn a_complete_backup_takes_over_from_an_incomplete_master() {
+    let mut seen = backup_of_a_master_heard_at(10_000);
+    seen.heartbeat(at(10_100), 9, standing(true, false, 140));
+    assert_eq!(claim_at(&rules(), &seen, at(10_100)), at(10_100));
+    // Without a link the priority tells: exactly a hundred below the hello's.
+    let mut seen = backup_of_a_master_heard_at(10_000);
+    seen.link_lost();
+    seen.advertisement(at(12_000), 140);
+    assert_eq!(claim_at(&rules(), &seen, at(12_000)), at(12_000));
+    seen.advertisement(at(13_000), 139);
+    assert!(claim_at(&rules(), &seen, at(13_000)) > at(15_000));
+}
+
+#[test]
+fn a_neighbour_without_a_link_is_treated_as_the_rfc_says() {
+    let mut seen = Seen::from_start(at(0));
+    for second in 1..=8 {
+        seen.advertisement(at(second * 1_000), 150);
+    }
+    assert_eq!(effective_priority(&rules(), &seen, at(8_000)), 240);
+    assert_eq!(claim_at(&rules(), &seen, at(8_000)), at(8_000) + Duration::from_micros(3_062_500));
+}
+
+#[test]
+fn two_masters_settle_by_completeness_priority_later_mastership_and_node_id() {
+    let mut seen = Seen::from_start(at(0));
+    seen.complete = true;
+    let now = at(60_000);
+    let yields = |seen: &Seen| yields_as_master(&rules(), seen, now, at(10_000));
+    assert_eq!(yields(&seen), None);
+    let mut meet = |complete, priority, master_for_ms| {
+        let other = Standing { master_for_ms, ..standing(true, complete, priority) };
+        seen.heartbeat(now, 9, other);
+        yields(&seen)
+    };
+    assert_eq!(meet(false, 254, 0), Some(false));
+    assert_eq!(meet(true, 241, 90_000), Some(true));
+    assert_eq!(meet(true, 239, 0), Some(false));
+    assert_eq!(meet(true, 240, 5_000), Some(true));
+    assert_eq!(meet(true, 240, 90_000), Some(false));
+    assert_eq!(meet(true, 240, 50_000), Some(true));
+}
+
+#[test]
+fn a_heartbeat_older_than_300_ms_speaks_for_nobody() {
+    let mut seen = Seen::from_start(at(0));
+    seen.heartbeat(at(1_000), 9, standing(true, true, 254));
+    assert!(yields_as_master(&rules(), &seen, at(1_300), at(0)).is_some());
+    assert!(yields_as_master(&rules(), &seen, at(1_301), at(0)).is_none());
+}
+
+#[test]
+fn clients_are_served_once_in_sync_as_master_or_alone() {
+    let mut seen = Seen::from_start(at(0));
+    assert!(!may_serve(&rules(), &seen, at(5_000), false));
+    assert!(may_serve(&rules(), &seen, at(5_000), true));
+    assert!(may_serve(&rules(), &seen, at(5_062), false));
+    seen.hello_ever = true;
+    assert!(!may_serve(&rules(), &seen, at(60_000), false));
+    seen.complete = true;
+    assert!(may_serve(&rules(), &seen, at(5_000), false));
+}
