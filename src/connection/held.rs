@@ -42,7 +42,11 @@ impl Held {
 
     /// Where the next answer goes that need not wait for itself.
     pub fn output<'a>(&'a mut self, out: &'a mut Vec<u8>) -> &'a mut Vec<u8> {
-        if self.marks.is_empty() { out } else { &mut self.bytes }
+        if self.marks.is_empty() {
+            out
+        } else {
+            &mut self.bytes
+        }
     }
 
     /// Holds an answer until its ticket is served. A silent one leaves no mark.
@@ -80,7 +84,9 @@ impl Held {
         acknowledged: &Acknowledged,
         out: &mut Vec<u8>,
     ) {
-        let Some(ticket) = ticket.filter(|ticket| !acknowledged.covers(*ticket)) else { return };
+        let Some(ticket) = ticket.filter(|ticket| !acknowledged.covers(*ticket)) else {
+            return;
+        };
         match mark {
             Mark::Output(start) => {
                 let answer = out.split_off(start);
@@ -93,7 +99,10 @@ impl Held {
 
     /// Appends everything to `out` that may go.
     pub fn release(&mut self, acknowledged: &Acknowledged, out: &mut Vec<u8>) {
-        let waiting = self.marks.iter().position(|(_, ticket)| !acknowledged.covers(*ticket));
+        let waiting = self
+            .marks
+            .iter()
+            .position(|(_, ticket)| !acknowledged.covers(*ticket));
         let served = waiting.unwrap_or(self.marks.len());
         if served == 0 {
             return;

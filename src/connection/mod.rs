@@ -171,7 +171,12 @@ impl Connection {
                         self.blocked = true;
                         break;
                     }
-                    let mut act = Act { now, context, held: &mut self.held, out };
+                    let mut act = Act {
+                        now,
+                        context,
+                        held: &mut self.held,
+                        out,
+                    };
                     let done = act.perform(&request);
                     at += consumed;
                     match done {
@@ -183,8 +188,19 @@ impl Connection {
                         Done::Close => self.closing = true,
                     }
                 }
-                Step::Refused { consumed, reply, error, forget, close } => {
-                    let mut act = Act { now, context, held: &mut self.held, out };
+                Step::Refused {
+                    consumed,
+                    reply,
+                    error,
+                    forget,
+                    close,
+                } => {
+                    let mut act = Act {
+                        now,
+                        context,
+                        held: &mut self.held,
+                        out,
+                    };
                     act.refuse(&reply, &error, forget);
                     at += consumed;
                     self.closing = close;
@@ -196,10 +212,27 @@ impl Connection {
 
     /// Goes on with a retrieval that stopped because the output was full.
     fn finish_retrieval(&mut self, now: Instant, context: &Context<'_>, out: &mut Vec<u8>) {
-        let Some(rest) = self.unfinished.take() else { return };
-        let Unfinished { with_cas, touch, last, .. } = *rest;
-        let get = Get { line: &rest.keys, with_cas, touch, last };
-        let mut act = Act { now, context, held: &mut self.held, out };
+        let Some(rest) = self.unfinished.take() else {
+            return;
+        };
+        let Unfinished {
+            with_cas,
+            touch,
+            last,
+            ..
+        } = *rest;
+        let get = Get {
+            line: &rest.keys,
+            with_cas,
+            touch,
+            last,
+        };
+        let mut act = Act {
+            now,
+            context,
+            held: &mut self.held,
+            out,
+        };
         if let Done::Unfinished(rest) = act.get(&get, &Reply::TEXT) {
             self.unfinished = Some(rest);
             self.blocked = true;
@@ -247,7 +280,10 @@ impl Act<'_, '_> {
             }
             Command::FlushAll { delay } => self.flush(*delay, reply),
             Command::MetaDebug { key } => {
-                let read = Read { bump: false, ..Read::of(key) };
+                let read = Read {
+                    bump: false,
+                    ..Read::of(key)
+                };
                 let out = self.held.output(self.out);
                 store.read(now, &read, |item| match item {
                     Some(item) => reply.meta_debug(item, 1, item.key.len() + item.value.len(), out),
@@ -275,11 +311,24 @@ impl Act<'_, '_> {
             if self.out.len() > OUTPUT_BYTES_MAX || self.held.is_full() {
                 // The keys are slices of the line: what has not been asked for starts at this one.
                 let at = key.as_ptr().addr() - get.line.as_ptr().addr();
-                let Get { with_cas, touch, last, .. } = *get;
+                let Get {
+                    with_cas,
+                    touch,
+                    last,
+                    ..
+                } = *get;
                 let keys = get.line[at..].to_vec();
-                return Done::Unfinished(Box::new(Unfinished { keys, with_cas, touch, last }));
+                return Done::Unfinished(Box::new(Unfinished {
+                    keys,
+                    with_cas,
+                    touch,
+                    last,
+                }));
             }
-            let read = Read { touch: get.touch, ..Read::of(key) };
+            let read = Read {
+                touch: get.touch,
+                ..Read::of(key)
+            };
             self.read_one(&read, get.with_cas, reply);
         }
         if get.last {
@@ -294,14 +343,19 @@ impl Act<'_, '_> {
 
     fn read_one(&mut self, read: &Read<'_>, with_cas: bool, reply: &Reply<'_>) {
         let changes = read.touch.is_some() || read.vivify.is_some();
-        let mark = if changes { self.held.begin(self.out) } else { None };
+        let mark = if changes {
+            self.held.begin(self.out)
+        } else {
+            None
+        };
         let out = self.held.output_from(mark, self.out);
         let (_, ticket) = self.context.store.read(self.now, read, |item| match item {
             Some(item) => reply.hit(with_cas, item, out),
             None => reply.miss(read.key, out),
         });
         if let Some(mark) = mark {
-            self.held.end(mark, ticket, self.context.store.acknowledged(), self.out);
+            self.held
+                .end(mark, ticket, self.context.store.acknowledged(), self.out);
         }
     }
 

@@ -63,13 +63,18 @@ pub fn effective_priority(rules: &Rules, seen: &Seen, now: Instant) -> u8 {
     if !counts_as_complete(rules, seen, now) {
         return rules.priority.saturating_sub(INCOMPLETE_DROP).max(1);
     }
-    seen.takeover_priority.unwrap_or(rules.priority).max(rules.priority)
+    seen.takeover_priority
+        .unwrap_or(rules.priority)
+        .max(rules.priority)
 }
 
 /// The priority of a complete node that takes over: above whatever was heard, so that an old
 /// master that was cut off or frozen yields when it hears it.
 pub fn takeover_priority(rules: &Rules, seen: &Seen) -> u8 {
-    let heard = seen.priority_heard.saturating_add(1).min(TAKEOVER_PRIORITY_MAX);
+    let heard = seen
+        .priority_heard
+        .saturating_add(1)
+        .min(TAKEOVER_PRIORITY_MAX);
     rules.priority.max(heard)
 }
 
@@ -81,39 +86,74 @@ pub fn counts_as_complete(rules: &Rules, seen: &Seen, now: Instant) -> bool {
 
 /// Advertisements come, but within the join hold no hello ever did.
 fn has_foreign_neighbour(rules: &Rules, seen: &Seen, now: Instant) -> bool {
-    !seen.hello_ever
-        && seen.advertisement_at.is_some()
-        && now >= seen.started_at + rules.join_hold
+    !seen.hello_ever && seen.advertisement_at.is_some() && now >= seen.started_at + rules.join_hold
+}
+
+/// When a BACKUP claims the address, and by which rule.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Claim {
+    /// The moment, unless something is heard before.
+    pub at: Instant,
+    /// The rule in words, for log and status.
+    pub reason: &'static str,
 }
 
 /// When a BACKUP claims the address, unless something is heard before.
-pub fn claim_at(rules: &Rules, seen: &Seen, now: Instant) -> Instant {
-    let own = effective_priority(rules, seen, now);
-    let skew = skew_time(own, rules.interval);
+pub fn claim(rules: &Rules, seen: &Seen, now: Instant) -> Claim {
+    let skew = skew_time(effective_priority(rules, seen, now), rules.interval);
     let complete = counts_as_complete(rules, seen, now);
     if complete && yields_to_complete(rules, seen, now) {
-        return now;
+        return Claim {
+            at: now,
+            reason: "the master is incomplete, this node is complete",
+        };
     }
     if let Some(died_at) = seen.master_died_at {
         // The link or a refused port confirmed it: a complete node need not wait for others.
-        return if complete { died_at } else { died_at + skew };
+        let at = if complete { died_at } else { died_at + skew };
+        return Claim {
+            at,
+            reason: "the master's process is gone",
+        };
     }
     if let Some(left_at) = seen.priority_zero_at {
-        return left_at + skew;
+        return Claim {
+            at: left_at + skew,
+            reason: "the master left (priority 0)",
+        };
     }
     if !complete {
-        let sign = seen.peer_sign_at.unwrap_or(seen.started_at).max(seen.started_at);
-        return sign + rules.join_hold;
+        let sign = seen
+            .peer_sign_at
+            .unwrap_or(seen.started_at)
+            .max(seen.backup_since);
+        return Claim {
+            at: sign + rules.join_hold,
+            reason: "no peer was heard for the join hold",
+        };
     }
-    let sign = seen.master_sign_at.unwrap_or(seen.started_at).max(seen.backup_since);
-    let missed = if link_is_silent_witness(rules, seen) { 2 } else { 3 };
-    let claim = sign + rules.interval * missed + skew;
+    claim_by_silence(rules, seen, now, skew)
+}
+
+/// A complete BACKUP has heard nothing of a master for long enough.
+fn claim_by_silence(rules: &Rules, seen: &Seen, now: Instant, skew: Duration) -> Claim {
+    let sign = seen
+        .master_sign_at
+        .unwrap_or(seen.started_at)
+        .max(seen.backup_since);
+    let (missed, reason) = if link_is_silent_witness(rules, seen) {
+        (2, "advertisements and link fell silent together")
+    } else {
+        (3, "no advertisement for Master_Down_Interval")
+    };
+    let at = sign + rules.interval * missed + skew;
     match seen.fresh_peer(now) {
         // Neither holds the address: the better one goes first, the other lets it.
-        Some(peer) if !peer.standing.master && outranked_at_rest(rules, seen, peer, now) => {
-            claim + rules.interval
-        }
-        _ => claim,
+        Some(peer) if !peer.standing.master && outranked_at_rest(rules, seen, peer, now) => Claim {
+            at: at + rules.interval,
+            reason,
+        },
+        _ => Claim { at, reason },
     }
 }
 
@@ -135,8 +175,12 @@ fn yields_to_complete(rules: &Rules, seen: &Seen, now: Instant) -> bool {
     if let Some(peer) = seen.fresh_peer(now) {
         return peer.standing.master && !peer.standing.complete;
     }
-    let Some(hello_priority) = seen.hello_priority else { return false };
-    let recent = seen.advertisement_at.is_some_and(|at| now.since(at) < rules.interval);
+    let Some(hello_priority) = seen.hello_priority else {
+        return false;
+    };
+    let recent = seen
+        .advertisement_at
+        .is_some_and(|at| now.since(at) < rules.interval);
     let dropped = hello_priority.saturating_sub(INCOMPLETE_DROP).max(1);
     recent && seen.advertised_priority == dropped && dropped != hello_priority
 }
@@ -148,7 +192,11 @@ fn outranked_at_rest(rules: &Rules, seen: &Seen, peer: &PeerSeen, now: Instant) 
         effective_priority(rules, seen, now),
         rules.node_id,
     );
-    let theirs = (peer.standing.complete, peer.standing.effective_priority, peer.node_id);
+    let theirs = (
+        peer.standing.complete,
+        peer.standing.effective_priority,
+        peer.node_id,
+    );
     theirs > ours
 }
 

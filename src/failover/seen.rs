@@ -54,12 +54,18 @@ pub struct Seen {
 impl Seen {
     /// Nothing but the start.
     pub fn from_start(now: Instant) -> Seen {
-        Seen { started_at: now, backup_since: now, ..Seen::default() }
+        Seen {
+            started_at: now,
+            backup_since: now,
+            ..Seen::default()
+        }
     }
 
     /// The peer, if its last heartbeat still speaks for it.
     pub fn fresh_peer(&self, now: Instant) -> Option<&PeerSeen> {
-        self.peer.as_ref().filter(|peer| now.since(peer.heard_at) <= HEARTBEAT_FRESH)
+        self.peer
+            .as_ref()
+            .filter(|peer| now.since(peer.heard_at) <= HEARTBEAT_FRESH)
     }
 
     /// An advertisement was accepted.
@@ -77,7 +83,11 @@ impl Seen {
 
     /// A heartbeat, or a hello.
     pub fn heartbeat(&mut self, now: Instant, node_id: u64, standing: Standing) {
-        self.peer = Some(PeerSeen { standing, node_id, heard_at: now });
+        self.peer = Some(PeerSeen {
+            standing,
+            node_id,
+            heard_at: now,
+        });
         self.link_heard_at = Some(now);
         self.peer_sign_at = Some(now);
         if standing.master {

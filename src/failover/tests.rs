@@ -1,6 +1,10 @@
 use super::*;
 use crate::command::Standing;
 
+fn claim_at(rules: &Rules, seen: &Seen, now: Instant) -> Instant {
+    claim(rules, seen, now).at
+}
+
 const SECOND: Duration = Duration::from_secs(1);
 
 fn rules() -> Rules {
@@ -18,7 +22,12 @@ fn at(millis: u64) -> Instant {
 }
 
 fn standing(master: bool, complete: bool, effective_priority: u8) -> Standing {
-    Standing { master, complete, effective_priority, master_for_ms: 0 }
+    Standing {
+        master,
+        complete,
+        effective_priority,
+        master_for_ms: 0,
+    }
 }
 
 /// A complete BACKUP whose peer is a complete master, heard at `millis` over both paths.
@@ -35,16 +44,42 @@ fn backup_of_a_master_heard_at(millis: u64) -> Seen {
 #[test]
 fn skew_and_down_interval_are_those_of_the_rfc() {
     assert_eq!(skew_time(240, SECOND), Duration::from_micros(62_500));
-    assert_eq!(master_down_interval(240, SECOND), Duration::from_micros(3_062_500));
-    assert_eq!(skew_time(240, Duration::from_millis(200)), Duration::from_micros(12_500));
+    assert_eq!(
+        master_down_interval(240, SECOND),
+        Duration::from_micros(3_062_500)
+    );
+    assert_eq!(
+        skew_time(240, Duration::from_millis(200)),
+        Duration::from_micros(12_500)
+    );
 }
 
 #[test]
 fn an_incomplete_node_advertises_a_hundred_less() {
     let seen = Seen::from_start(at(0));
     assert_eq!(effective_priority(&rules(), &seen, at(1)), 140);
-    assert_eq!(effective_priority(&Rules { priority: 50, ..rules() }, &seen, at(1)), 1);
-    assert_eq!(effective_priority(&Rules { has_peer: false, ..rules() }, &seen, at(1)), 240);
+    assert_eq!(
+        effective_priority(
+            &Rules {
+                priority: 50,
+                ..rules()
+            },
+            &seen,
+            at(1)
+        ),
+        1
+    );
+    assert_eq!(
+        effective_priority(
+            &Rules {
+                has_peer: false,
+                ..rules()
+            },
+            &seen,
+            at(1)
+        ),
+        240
+    );
 }
 
 #[test]
@@ -60,7 +95,10 @@ fn a_node_that_takes_over_advertises_more_than_it_heard_up_to_254() {
 #[test]
 fn silence_on_both_paths_needs_two_missed_advertisements() {
     let seen = backup_of_a_master_heard_at(10_000);
-    assert_eq!(claim_at(&rules(), &seen, at(10_500)), at(10_000) + Duration::from_micros(2_062_500));
+    assert_eq!(
+        claim_at(&rules(), &seen, at(10_500)),
+        at(10_000) + Duration::from_micros(2_062_500)
+    );
 }
 
 #[test]
@@ -77,14 +115,20 @@ fn a_link_that_was_dead_before_is_no_witness() {
     let mut seen = backup_of_a_master_heard_at(10_000);
     seen.advertisement(at(11_000), 240);
     seen.advertisement(at(12_000), 240);
-    assert_eq!(claim_at(&rules(), &seen, at(12_500)), at(12_000) + Duration::from_micros(3_062_500));
+    assert_eq!(
+        claim_at(&rules(), &seen, at(12_500)),
+        at(12_000) + Duration::from_micros(3_062_500)
+    );
 }
 
 #[test]
 fn a_confirmed_death_is_followed_at_once_and_a_priority_zero_after_the_skew() {
     let mut seen = backup_of_a_master_heard_at(10_000);
     seen.advertisement(at(10_200), 0);
-    assert_eq!(claim_at(&rules(), &seen, at(10_200)), at(10_200) + Duration::from_micros(62_500));
+    assert_eq!(
+        claim_at(&rules(), &seen, at(10_200)),
+        at(10_200) + Duration::from_micros(62_500)
+    );
     seen.peer_died(at(10_300));
     assert_eq!(claim_at(&rules(), &seen, at(10_300)), at(10_300));
     seen.advertisement(at(10_350), 240);
@@ -123,7 +167,10 @@ fn a_neighbour_without_a_link_is_treated_as_the_rfc_says() {
         seen.advertisement(at(second * 1_000), 150);
     }
     assert_eq!(effective_priority(&rules(), &seen, at(8_000)), 240);
-    assert_eq!(claim_at(&rules(), &seen, at(8_000)), at(8_000) + Duration::from_micros(3_062_500));
+    assert_eq!(
+        claim_at(&rules(), &seen, at(8_000)),
+        at(8_000) + Duration::from_micros(3_062_500)
+    );
 }
 
 #[test]
@@ -134,7 +181,10 @@ fn two_masters_settle_by_completeness_priority_later_mastership_and_node_id() {
     let yields = |seen: &Seen| yields_as_master(&rules(), seen, now, at(10_000));
     assert_eq!(yields(&seen), None);
     let mut meet = |complete, priority, master_for_ms| {
-        let other = Standing { master_for_ms, ..standing(true, complete, priority) };
+        let other = Standing {
+            master_for_ms,
+            ..standing(true, complete, priority)
+        };
         seen.heartbeat(now, 9, other);
         yields(&seen)
     };

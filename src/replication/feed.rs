@@ -31,7 +31,9 @@ impl Peer {
         out: &mut Vec<u8>,
     ) -> bool {
         let before = out.len();
-        let Some(session) = self.session(id) else { return false };
+        let Some(session) = self.session(id) else {
+            return false;
+        };
         out.append(&mut session.output);
         let more = self.feeding == Some(id) && self.transmit_feed(now, store, out);
         self.figures.bytes_sent += (out.len() - before) as u64;
@@ -59,7 +61,9 @@ impl Peer {
             }
         });
         while out.len() < TRANSMIT_BYTES && self.leaving_is_empty() {
-            let Some(shard) = self.pending.pop_front() else { break };
+            let Some(shard) = self.pending.pop_front() else {
+                break;
+            };
             self.pending_marks[shard] = false;
             self.transmit_changes(now, shard, store, out);
         }
@@ -81,7 +85,13 @@ impl Peer {
         if std::mem::take(&mut session.heartbeat_due) {
             let clock_ms = store.unix_ms(now);
             let sent_at_ns = now.as_nanos();
-            Frame::Heartbeat(Heartbeat { sent_at_ns, clock_ms, watermark, standing }).encode(out);
+            Frame::Heartbeat(Heartbeat {
+                sent_at_ns,
+                clock_ms,
+                watermark,
+                standing,
+            })
+            .encode(out);
         }
         if self.receiving.owes_acknowledgement() || self.owes_watermark {
             self.owes_watermark = false;
@@ -118,7 +128,11 @@ impl Peer {
         }
         let end = (*at + PART_BYTES).min(frame.len());
         let last = end == frame.len();
-        Frame::Part { last, bytes: &frame[*at..end] }.encode(out);
+        Frame::Part {
+            last,
+            bytes: &frame[*at..end],
+        }
+        .encode(out);
         *at = end;
         if last {
             session.leaving = (Vec::new(), 0);
@@ -126,7 +140,8 @@ impl Peer {
     }
 
     fn leaving_is_empty(&mut self) -> bool {
-        self.feeding_session().is_none_or(|session| session.leaving.0.is_empty())
+        self.feeding_session()
+            .is_none_or(|session| session.leaving.0.is_empty())
     }
 
     fn transmit_comparison_end(&mut self, store: &Store, out: &mut Vec<u8>) {
@@ -190,9 +205,10 @@ impl Peer {
                 self.ask_for_wanted();
                 Ok(())
             }
-            Frame::Acknowledge { watermark, positions } => {
-                self.take_acknowledgements(now, watermark, positions.iter(), store)
-            }
+            Frame::Acknowledge {
+                watermark,
+                positions,
+            } => self.take_acknowledgements(now, watermark, positions.iter(), store),
             Frame::Heartbeat(heartbeat) => {
                 let session = self.feeding_session().expect("a session feeds");
                 session.age.of(now, heartbeat.sent_at_ns);
@@ -266,7 +282,9 @@ impl Peer {
             }
             let from = store.acknowledged().position(shard);
             if !store.acknowledge(shard, position) {
-                return Err(format!("an acknowledgement of change {position}, which was never sent"));
+                return Err(format!(
+                    "an acknowledgement of change {position}, which was never sent"
+                ));
             }
             let to = store.acknowledged().position(shard);
             self.sending.acknowledged(now, shard, from, to);
@@ -285,14 +303,17 @@ impl Peer {
     fn ask_for_wanted(&mut self) {
         let wanted: Vec<Vec<u8>> = self.receiving.take_unasked();
         if let Some(session) = self.feeding_session() {
-            wanted.iter().for_each(|key| Frame::Want(key).encode(&mut session.output));
+            wanted
+                .iter()
+                .for_each(|key| Frame::Want(key).encode(&mut session.output));
         }
     }
 
     fn apply_hints(&mut self, now: Instant, mut keys: &[u8], store: &Store) -> Result<(), Refusal> {
         while let Some((length, rest)) = keys.split_first() {
-            let (key, rest) =
-                rest.split_at_checked(*length as usize).ok_or("a malformed hint".to_owned())?;
+            let (key, rest) = rest
+                .split_at_checked(*length as usize)
+                .ok_or("a malformed hint".to_owned())?;
             store.apply_hint(now, key);
             keys = rest;
         }

@@ -165,10 +165,15 @@ impl<'a> Changes<'a> {
 fn decode_record<'a>(reader: &mut Reader<'a>) -> Option<Record<'a>> {
     let kind = reader.u8()?;
     let key_len = reader.u8()? as usize;
-    let key = reader.take(key_len).filter(|key| !key.is_empty() && key.len() <= 250)?;
+    let key = reader
+        .take(key_len)
+        .filter(|key| !key.is_empty() && key.len() <= 250)?;
     let mutation = match kind & !RECORD_OWN_CAS {
         RECORD_LISTED => return Some(Record::Listed(key)),
-        RECORD_TOMBSTONE => Mutation::Tombstone { key, version: reader.u64()? },
+        RECORD_TOMBSTONE => Mutation::Tombstone {
+            key,
+            version: reader.u64()?,
+        },
         RECORD_TOUCH => Mutation::Touch {
             key,
             version: reader.u64()?,
@@ -181,7 +186,11 @@ fn decode_record<'a>(reader: &mut Reader<'a>) -> Option<Record<'a>> {
             life: life_of(reader.u64()?),
             flags: reader.u32()?,
             marks: reader.u8()? & (MARK_STALE | MARK_WIN_SENT),
-            cas: if kind & RECORD_OWN_CAS != 0 { Some(reader.u64()?) } else { None },
+            cas: if kind & RECORD_OWN_CAS != 0 {
+                Some(reader.u64()?)
+            } else {
+                None
+            },
             value: reader.bytes()?,
         },
         _ => return None,
@@ -190,7 +199,11 @@ fn decode_record<'a>(reader: &mut Reader<'a>) -> Option<Record<'a>> {
 }
 
 fn life_of(millis: u64) -> Life {
-    if millis == LIFE_FOREVER { Life::Forever } else { Life::Remaining { millis } }
+    if millis == LIFE_FOREVER {
+        Life::Forever
+    } else {
+        Life::Remaining { millis }
+    }
 }
 
 fn put_life(out: &mut Vec<u8>, life: Life) {
@@ -214,13 +227,26 @@ fn put_record(out: &mut Vec<u8>, record: &Record<'_>) {
             put_key(out, RECORD_TOMBSTONE, key);
             out.put_u64(version);
         }
-        Record::Mutation(Mutation::Touch { key, version, cas, life }) => {
+        Record::Mutation(Mutation::Touch {
+            key,
+            version,
+            cas,
+            life,
+        }) => {
             put_key(out, RECORD_TOUCH, key);
             out.put_u64(version);
             put_life(out, life);
             out.put_u64(cas);
         }
-        Record::Mutation(Mutation::Item { key, value, flags, life, version, cas, marks }) => {
+        Record::Mutation(Mutation::Item {
+            key,
+            value,
+            flags,
+            life,
+            version,
+            cas,
+            marks,
+        }) => {
             let own_cas = cas.map_or(0, |_| RECORD_OWN_CAS);
             put_key(out, RECORD_ITEM | own_cas, key);
             out.put_u64(version);
@@ -248,7 +274,11 @@ impl ChangesWriter {
         let position_at = out.len();
         out.put_u64(0);
         out.put_u64(sent_at_ns);
-        ChangesWriter { start, position_at, records: 0 }
+        ChangesWriter {
+            start,
+            position_at,
+            records: 0,
+        }
     }
 
     pub fn push(&mut self, out: &mut Vec<u8>, record: &Record<'_>) {
@@ -281,7 +311,10 @@ impl Frame<'_> {
                 out.put_u64(changes.sent_at_ns);
                 out.extend_from_slice(changes.records);
             }
-            Frame::Acknowledge { watermark, positions } => {
+            Frame::Acknowledge {
+                watermark,
+                positions,
+            } => {
                 out.put_u64(*watermark);
                 out.extend_from_slice(positions.0);
             }
@@ -354,11 +387,15 @@ fn end(out: &mut [u8], start: usize) {
 /// The first frame of `bytes` and its length, or `None` while it is incomplete.
 pub fn decode(bytes: &[u8]) -> Result<Option<(Frame<'_>, usize)>, FrameError> {
     let mut reader = Reader(bytes);
-    let (Some(length), Some(checksum)) = (reader.u32(), reader.u32()) else { return Ok(None) };
+    let (Some(length), Some(checksum)) = (reader.u32(), reader.u32()) else {
+        return Ok(None);
+    };
     if length == 0 || length as usize > LENGTH_MAX {
         return Err(FrameError::Length(length));
     }
-    let Some(content) = reader.take(length as usize) else { return Ok(None) };
+    let Some(content) = reader.take(length as usize) else {
+        return Ok(None);
+    };
     if crc32c::crc32c(content) != checksum {
         return Err(FrameError::Checksum);
     }
@@ -381,7 +418,10 @@ fn decode_content(content: &[u8]) -> Result<Frame<'_>, FrameError> {
         ACKNOWLEDGE => reader
             .u64()
             .filter(|_| reader.0.len() % 12 == 0)
-            .map(|watermark| Frame::Acknowledge { watermark, positions: Positions(reader.0) }),
+            .map(|watermark| Frame::Acknowledge {
+                watermark,
+                positions: Positions(reader.0),
+            }),
         HEARTBEAT => Heartbeat::decode(reader).map(Frame::Heartbeat),
         IN_SYNC => Some(Frame::InSync),
         WANT => (1..=250).contains(&body.len()).then_some(Frame::Want(body)),
@@ -392,7 +432,10 @@ fn decode_content(content: &[u8]) -> Result<Frame<'_>, FrameError> {
         COMPARE_BEGIN => reader.u64().map(Frame::CompareBegin),
         COMPARE_END => Some(Frame::CompareEnd),
         GOODBYE => Some(Frame::Goodbye(String::from_utf8_lossy(body).into_owned())),
-        PART => reader.bool().map(|last| Frame::Part { last, bytes: reader.0 }),
+        PART => reader.bool().map(|last| Frame::Part {
+            last,
+            bytes: reader.0,
+        }),
         unknown => return Err(FrameError::Type(unknown)),
     };
     frame.ok_or(FrameError::Body(kind))
@@ -430,22 +473,38 @@ mod tests {
             secret: true,
         }));
         check(&Frame::Proof([9; 32]));
-        let mut hello = Hello { node_id: 1, boot_id: 2, newest: vec![3, 4], ..Hello::default() };
+        let mut hello = Hello {
+            node_id: 1,
+            boot_id: 2,
+            newest: vec![3, 4],
+            ..Hello::default()
+        };
         hello.settings.virtual_addresses = vec!["10.0.0.100/32".to_owned()];
         check(&Frame::Hello(hello));
-        check(&Frame::Heartbeat(Heartbeat { clock_ms: 5, ..Heartbeat::default() }));
+        check(&Frame::Heartbeat(Heartbeat {
+            clock_ms: 5,
+            ..Heartbeat::default()
+        }));
         check(&Frame::Want(b"key"));
         check(&Frame::Flush(77));
         check(&Frame::InSync);
         check(&Frame::Goodbye("why".to_owned()));
-        check(&Frame::Part { last: true, bytes: b"piece" });
+        check(&Frame::Part {
+            last: true,
+            bytes: b"piece",
+        });
     }
 
     #[test]
     fn a_greeting_looks_like_this_on_the_wire() {
         let mut bytes = Vec::new();
-        Frame::Greeting(Greeting { version_oldest: 1, version_newest: 1, nonce: [0; 32], secret: false })
-            .encode(&mut bytes);
+        Frame::Greeting(Greeting {
+            version_oldest: 1,
+            version_newest: 1,
+            nonce: [0; 32],
+            secret: false,
+        })
+        .encode(&mut bytes);
         assert_eq!(bytes[..4], [50, 0, 0, 0]);
         assert_eq!(bytes[8..17], *b"\x01TWINCACH");
         assert_eq!(bytes[17..25], [1, 0, 0, 0, 1, 0, 0, 0]);
@@ -464,22 +523,43 @@ mod tests {
                 cas: Some(7),
                 marks: MARK_STALE,
             }),
-            Record::Mutation(Mutation::Tombstone { key: b"gone", version: 43 }),
-            Record::Mutation(Mutation::Touch { key: b"t", version: 44, cas: 9, life: Life::Forever }),
+            Record::Mutation(Mutation::Tombstone {
+                key: b"gone",
+                version: 43,
+            }),
+            Record::Mutation(Mutation::Touch {
+                key: b"t",
+                version: 44,
+                cas: 9,
+                life: Life::Forever,
+            }),
             Record::Listed(b"still here"),
         ];
         let mut bytes = Vec::new();
         let mut writer = ChangesWriter::begin(&mut bytes, 5, 1000);
-        records.iter().for_each(|record| writer.push(&mut bytes, record));
+        records
+            .iter()
+            .for_each(|record| writer.push(&mut bytes, record));
         writer.end(&mut bytes, 99);
-        let (Frame::Changes(changes), _) = decode(&bytes).unwrap().unwrap() else { panic!() };
-        assert_eq!((changes.shard, changes.position, changes.sent_at_ns), (5, 99, 1000));
-        assert_eq!(changes.records().map(Option::unwrap).collect::<Vec<_>>(), records);
+        let (Frame::Changes(changes), _) = decode(&bytes).unwrap().unwrap() else {
+            panic!()
+        };
+        assert_eq!(
+            (changes.shard, changes.position, changes.sent_at_ns),
+            (5, 99, 1000)
+        );
+        assert_eq!(
+            changes.records().map(Option::unwrap).collect::<Vec<_>>(),
+            records
+        );
     }
 
     #[test]
     fn broken_frames_are_refused_by_name() {
-        assert_eq!(decode(b"GET / HTTP/1.1\r\n"), Err(FrameError::Length(0x2054_4547)));
+        assert_eq!(
+            decode(b"GET / HTTP/1.1\r\n"),
+            Err(FrameError::Length(0x2054_4547))
+        );
         let mut bytes = Vec::new();
         Frame::Flush(1).encode(&mut bytes);
         bytes[10] ^= 1;

@@ -66,7 +66,11 @@ impl Settings {
     pub fn differences(&self, peer: &Settings) -> Vec<String> {
         let pairs = [
             ("memory", self.memory.to_string(), peer.memory.to_string()),
-            ("item_size_max", self.item_size_max.to_string(), peer.item_size_max.to_string()),
+            (
+                "item_size_max",
+                self.item_size_max.to_string(),
+                peer.item_size_max.to_string(),
+            ),
             (
                 "virtual_router_id",
                 self.virtual_router_id.to_string(),
@@ -77,7 +81,11 @@ impl Settings {
                 self.advertisement_interval_ms.to_string(),
                 peer.advertisement_interval_ms.to_string(),
             ),
-            ("VRRP version", self.vrrp_version.to_string(), peer.vrrp_version.to_string()),
+            (
+                "VRRP version",
+                self.vrrp_version.to_string(),
+                peer.vrrp_version.to_string(),
+            ),
             (
                 "virtual_addresses",
                 self.virtual_addresses.join(" "),
@@ -148,7 +156,10 @@ impl Hello {
         out.put_u32(settings.advertisement_interval_ms);
         out.put_u8(settings.vrrp_version);
         out.put_u32(settings.virtual_addresses.len() as u32);
-        settings.virtual_addresses.iter().for_each(|address| out.put_bytes(address.as_bytes()));
+        settings
+            .virtual_addresses
+            .iter()
+            .for_each(|address| out.put_bytes(address.as_bytes()));
     }
 
     pub(super) fn decode(mut reader: Reader<'_>) -> Option<Hello> {
@@ -170,7 +181,9 @@ impl Hello {
                 vrrp_version: reader.u8()?,
                 virtual_addresses: {
                     let count = reader.u32()?;
-                    (0..count.min(256)).map(|_| reader.text()).collect::<Option<_>>()?
+                    (0..count.min(256))
+                        .map(|_| reader.text())
+                        .collect::<Option<_>>()?
                 },
             },
         })

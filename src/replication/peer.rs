@@ -192,7 +192,9 @@ impl Peer {
 
     /// The connection is gone.
     pub fn closed(&mut self, now: Instant, id: SessionId, store: &Store) {
-        let Some(session) = self.sessions.remove(&id) else { return };
+        let Some(session) = self.sessions.remove(&id) else {
+            return;
+        };
         if self.feeding == Some(id) {
             info!("replication: the connection to the peer is lost");
             self.stop_feeding(now, store);
@@ -207,7 +209,11 @@ impl Peer {
 
     /// Bytes arrived on a session.
     pub fn handle_bytes(&mut self, now: Instant, id: SessionId, bytes: &[u8], store: &Store) {
-        let Some(session) = self.sessions.get_mut(&id).filter(|session| !session.closing) else {
+        let Some(session) = self
+            .sessions
+            .get_mut(&id)
+            .filter(|session| !session.closing)
+        else {
             return;
         };
         self.figures.bytes_received += bytes.len() as u64;
@@ -216,7 +222,12 @@ impl Peer {
         input.extend_from_slice(bytes);
         let mut at = 0;
         let mut result = Ok(());
-        while result.is_ok() && self.sessions.get(&id).is_some_and(|session| !session.closing) {
+        while result.is_ok()
+            && self
+                .sessions
+                .get(&id)
+                .is_some_and(|session| !session.closing)
+        {
             match decode(&input[at..]) {
                 Ok(Some((frame, length))) => {
                     at += length;
@@ -272,7 +283,13 @@ impl Peer {
     pub fn set_standing(&mut self, standing: Standing) {
         let told = self.standing;
         self.standing = standing;
-        let same = Standing { master_for_ms: 0, ..told } == Standing { master_for_ms: 0, ..standing };
+        let same = Standing {
+            master_for_ms: 0,
+            ..told
+        } == Standing {
+            master_for_ms: 0,
+            ..standing
+        };
         if !same && let Some(session) = self.feeding_session() {
             session.heartbeat_due = true;
         }
@@ -296,6 +313,11 @@ impl Peer {
     /// Replies do not wait although they should.
     pub const fn is_degraded(&self) -> bool {
         self.sending.is_degraded()
+    }
+
+    /// Replies wait for the peer (`acknowledge: peer`).
+    pub const fn waits(&self) -> bool {
+        self.options.acknowledge_peer
     }
 
     /// How far the peer is, in words.
@@ -361,9 +383,7 @@ impl Peer {
             (Phase::Established, Frame::Part { last, bytes }) => {
                 self.assemble(now, id, last, bytes, store)
             }
-            (Phase::Established, frame) if self.feeding == Some(id) => {
-                self.feed(now, frame, store)
-            }
+            (Phase::Established, frame) if self.feeding == Some(id) => self.feed(now, frame, store),
             // Frames of a replaced session are dropped unread.
             (Phase::Established, _) => Ok(()),
             (phase, _) => Err(format!("a frame out of order ({phase:.12?})")),
@@ -407,7 +427,10 @@ impl Peer {
             standing: self.standing,
             settings: self.options.settings.clone(),
         };
-        self.sessions.get_mut(&id).expect("the caller checked").say_hello(hello);
+        self.sessions
+            .get_mut(&id)
+            .expect("the caller checked")
+            .say_hello(hello);
     }
 
     fn establish(
@@ -458,7 +481,11 @@ impl Peer {
         info!(
             "replication: connected to node {:016x} ({}), which has {newest} changes and {} of ours",
             hello.node_id,
-            if new_boot { "a process not met before" } else { "as before" },
+            if new_boot {
+                "a process not met before"
+            } else {
+                "as before"
+            },
             positions.iter().sum::<u64>(),
         );
         self.events.push_back(Event::Connected {
@@ -539,7 +566,10 @@ impl Peer {
         let skew = clock_ms as i64 - store.unix_ms(now) as i64;
         let reported = |skew: i64| skew.unsigned_abs() > SKEW_REPORTED_MS;
         if reported(skew) && !reported(self.figures.skew_ms) {
-            warn!("the peer's clock is {} s away; changes are merged, but set the clocks", skew / 1000);
+            warn!(
+                "the peer's clock is {} s away; changes are merged, but set the clocks",
+                skew / 1000
+            );
         }
         self.figures.skew_ms = skew;
         store.raise_clock(clock_ms);

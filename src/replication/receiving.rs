@@ -85,12 +85,17 @@ impl Receiving {
     /// The peer begins to list its keys; it forgot tombstones up to this version.
     pub fn begin_comparison(&mut self, store: &Store, forgotten: Version) {
         store.begin_listing();
-        self.comparing = Some(Comparing { forgotten, positions: self.applied.clone() });
+        self.comparing = Some(Comparing {
+            forgotten,
+            positions: self.applied.clone(),
+        });
     }
 
     /// Every key was listed: what was not, and was known to the peer, is gone. Returns how many.
     pub fn end_comparison(&mut self, store: &Store) -> usize {
-        let Some(comparing) = self.comparing.take() else { return 0 };
+        let Some(comparing) = self.comparing.take() else {
+            return 0;
+        };
         let dropped = store.drop_unlisted(comparing.forgotten);
         self.applied = comparing.positions;
         self.unacknowledged.extend(0..self.applied.len() as u32);
@@ -124,7 +129,9 @@ impl Receiving {
     /// The positions that the peer does not know yet.
     pub fn take_acknowledgements(&mut self) -> impl Iterator<Item = (u32, u64)> {
         let shards = std::mem::take(&mut self.unacknowledged);
-        shards.into_iter().map(|shard| (shard, self.applied[shard as usize]))
+        shards
+            .into_iter()
+            .map(|shard| (shard, self.applied[shard as usize]))
     }
 }
 
@@ -133,15 +140,39 @@ fn aged(mutation: Mutation<'_>, age: Duration) -> Mutation<'_> {
     let spent = age.as_millis() as u64;
     let older = |life| match life {
         Life::Forever => Life::Forever,
-        Life::Remaining { millis } => Life::Remaining { millis: millis.saturating_sub(spent) },
+        Life::Remaining { millis } => Life::Remaining {
+            millis: millis.saturating_sub(spent),
+        },
     };
     match mutation {
-        Mutation::Item { key, value, flags, life, version, cas, marks } => {
-            Mutation::Item { key, value, flags, life: older(life), version, cas, marks }
-        }
-        Mutation::Touch { key, version, cas, life } => {
-            Mutation::Touch { key, version, cas, life: older(life) }
-        }
+        Mutation::Item {
+            key,
+            value,
+            flags,
+            life,
+            version,
+            cas,
+            marks,
+        } => Mutation::Item {
+            key,
+            value,
+            flags,
+            life: older(life),
+            version,
+            cas,
+            marks,
+        },
+        Mutation::Touch {
+            key,
+            version,
+            cas,
+            life,
+        } => Mutation::Touch {
+            key,
+            version,
+            cas,
+            life: older(life),
+        },
         Mutation::Tombstone { .. } => mutation,
     }
 }

@@ -15,7 +15,10 @@ pub(super) fn prove(
     prover: &Greeting,
     verifier: &Greeting,
 ) -> [u8; 32] {
-    mac(secret, by_dialler, prover, verifier).finalize().into_bytes().into()
+    mac(secret, by_dialler, prover, verifier)
+        .finalize()
+        .into_bytes()
+        .into()
 }
 
 /// Whether the other end's proof holds. Takes the same time whatever it is.
@@ -26,12 +29,18 @@ pub(super) fn verify(
     verifier: &Greeting,
     proof: &[u8; 32],
 ) -> bool {
-    mac(secret, by_dialler, prover, verifier).verify_slice(proof).is_ok()
+    mac(secret, by_dialler, prover, verifier)
+        .verify_slice(proof)
+        .is_ok()
 }
 
 fn mac(secret: &[u8], by_dialler: bool, prover: &Greeting, verifier: &Greeting) -> Hmac<Sha256> {
     let mut mac = Hmac::new_from_slice(secret).expect("HMAC takes keys of any length");
-    let role: &[u8] = if by_dialler { b"twincached dialler" } else { b"twincached listener" };
+    let role: &[u8] = if by_dialler {
+        b"twincached dialler"
+    } else {
+        b"twincached listener"
+    };
     mac.update(role);
     for greeting in [prover, verifier] {
         let mut bytes = Vec::new();
@@ -46,7 +55,12 @@ mod tests {
     use super::*;
 
     fn greeting(nonce: u8) -> Greeting {
-        Greeting { version_oldest: 1, version_newest: 1, nonce: [nonce; 32], secret: true }
+        Greeting {
+            version_oldest: 1,
+            version_newest: 1,
+            nonce: [nonce; 32],
+            secret: true,
+        }
     }
 
     #[test]
@@ -54,7 +68,13 @@ mod tests {
         let proof = prove(b"secret", true, &greeting(1), &greeting(2));
         assert!(verify(b"secret", true, &greeting(1), &greeting(2), &proof));
         assert!(!verify(b"other", true, &greeting(1), &greeting(2), &proof));
-        assert!(!verify(b"secret", false, &greeting(1), &greeting(2), &proof));
+        assert!(!verify(
+            b"secret",
+            false,
+            &greeting(1),
+            &greeting(2),
+            &proof
+        ));
         assert!(!verify(b"secret", true, &greeting(1), &greeting(3), &proof));
         assert!(!verify(b"secret", true, &greeting(2), &greeting(1), &proof));
     }

@@ -33,7 +33,10 @@ impl Targets {
         let acknowledged = store.acknowledged();
         let unmet = positions.iter().enumerate();
         let unmet = unmet.filter(|(shard, target)| acknowledged.position(*shard) < **target);
-        Targets { unmet: unmet.count(), positions }
+        Targets {
+            unmet: unmet.count(),
+            positions,
+        }
     }
 
     fn advance(&mut self, shard: usize, from: u64, to: u64) {

@@ -127,9 +127,11 @@ impl Session {
             return Err("a proof nobody asked for".to_owned());
         };
         if !secret::verify(secret, !self.dialled, theirs, &self.greeting, proof) {
-            return Err("the peer has another secret; replication.secret_file must hold the same \
+            return Err(
+                "the peer has another secret; replication.secret_file must hold the same \
                         bytes on both hosts"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         self.phase = Phase::Introducing;
         Ok(())
@@ -146,8 +148,10 @@ impl Session {
 pub(super) fn check_identity(ours: (u64, u64), theirs: &Hello) -> Result<(), Refusal> {
     let (node_id, boot_id) = ours;
     if theirs.boot_id == boot_id {
-        return Err("this node is connected to itself; replication.peer must name the other host"
-            .to_owned());
+        return Err(
+            "this node is connected to itself; replication.peer must name the other host"
+                .to_owned(),
+        );
     }
     if theirs.node_id == node_id {
         return Err(format!(

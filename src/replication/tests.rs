@@ -36,7 +36,11 @@ impl Node {
             evict: true,
             replicated: true,
         });
-        Node { peer: Peer::new(options, &store), store, events: Vec::new() }
+        Node {
+            peer: Peer::new(options, &store),
+            store,
+            events: Vec::new(),
+        }
     }
 
     fn set(&self, now: Instant, key: &str, value: &[u8]) -> crate::command::Ticket {
@@ -61,12 +65,24 @@ impl Node {
         let key = key.as_bytes();
         let (compare, new_cas, exptime) = (None, None, None);
         let (invalidate, drop_value) = (false, false);
-        self.store.delete(now, &Delete { key, compare, new_cas, invalidate, exptime, drop_value });
+        self.store.delete(
+            now,
+            &Delete {
+                key,
+                compare,
+                new_cas,
+                invalidate,
+                exptime,
+                drop_value,
+            },
+        );
     }
 
     fn value(&self, now: Instant, key: &str) -> Option<Vec<u8>> {
         let read = Read::of(key.as_bytes());
-        self.store.read(now, &read, |item| item.map(|item| item.value.to_vec())).0
+        self.store
+            .read(now, &read, |item| item.map(|item| item.value.to_vec()))
+            .0
     }
 
     fn drain(&mut self) {
@@ -93,14 +109,23 @@ struct Pair {
 impl Pair {
     fn new() -> Pair {
         let (a, b) = (Node::new(options(1, 11)), Node::new(options(2, 22)));
-        Pair { now: Instant::from_millis(1000), a, b, session: 0, linked: false, bytes: 0 }
+        Pair {
+            now: Instant::from_millis(1000),
+            a,
+            b,
+            session: 0,
+            linked: false,
+            bytes: 0,
+        }
     }
 
     fn link(&mut self) {
         self.session += 1;
         self.linked = true;
         self.a.peer.connected(self.now, self.session, true, [1; 32]);
-        self.b.peer.connected(self.now, self.session, false, [2; 32]);
+        self.b
+            .peer
+            .connected(self.now, self.session, false, [2; 32]);
         self.talk();
     }
 
@@ -123,12 +148,14 @@ impl Pair {
                 };
                 let mut out = Vec::new();
                 if self.linked {
-                    from.peer.poll_transmit(self.now, self.session, &from.store, &mut out);
+                    from.peer
+                        .poll_transmit(self.now, self.session, &from.store, &mut out);
                 }
                 moved |= !out.is_empty();
                 self.bytes += out.len();
                 for piece in out.chunks(1_021) {
-                    to.peer.handle_bytes(self.now, self.session, piece, &to.store);
+                    to.peer
+                        .handle_bytes(self.now, self.session, piece, &to.store);
                 }
                 from.drain();
                 to.drain();
@@ -153,8 +180,10 @@ impl Pair {
 fn two_nodes_meet_copy_each_other_and_are_in_sync() {
     let mut pair = Pair::new();
     for number in 0..500 {
-        pair.a.set(pair.now, &format!("a{number}"), &vec![b'x'; number]);
-        pair.b.set(pair.now, &format!("b{number}"), &vec![b'y'; number]);
+        pair.a
+            .set(pair.now, &format!("a{number}"), &vec![b'x'; number]);
+        pair.b
+            .set(pair.now, &format!("b{number}"), &vec![b'y'; number]);
     }
     pair.link();
     pair.run(200);
@@ -233,17 +262,27 @@ fn positions_survive_cuts_in_the_middle_of_a_catch_up() {
     for _ in 0..50 {
         pair.session += 1;
         pair.a.peer.connected(pair.now, pair.session, true, [1; 32]);
-        pair.b.peer.connected(pair.now, pair.session, false, [2; 32]);
+        pair.b
+            .peer
+            .connected(pair.now, pair.session, false, [2; 32]);
         for _ in 0..4 {
             let mut out = Vec::new();
-            pair.a.peer.poll_transmit(pair.now, pair.session, &pair.a.store, &mut out);
+            pair.a
+                .peer
+                .poll_transmit(pair.now, pair.session, &pair.a.store, &mut out);
             let half = &out[..out.len() * 2 / 3];
             let whole = out.len() < 2_000;
             let bytes = if whole { &out[..] } else { half };
-            pair.b.peer.handle_bytes(pair.now, pair.session, bytes, &pair.b.store);
+            pair.b
+                .peer
+                .handle_bytes(pair.now, pair.session, bytes, &pair.b.store);
             let mut back = Vec::new();
-            pair.b.peer.poll_transmit(pair.now, pair.session, &pair.b.store, &mut back);
-            pair.a.peer.handle_bytes(pair.now, pair.session, &back, &pair.a.store);
+            pair.b
+                .peer
+                .poll_transmit(pair.now, pair.session, &pair.b.store, &mut back);
+            pair.a
+                .peer
+                .handle_bytes(pair.now, pair.session, &back, &pair.a.store);
             if !whole {
                 break;
             }
@@ -253,9 +292,16 @@ fn positions_survive_cuts_in_the_middle_of_a_catch_up() {
     }
     pair.bytes = 0;
     pair.link();
-    assert!(pair.bytes < 1_000_000, "{} bytes: nothing was kept", pair.bytes);
+    assert!(
+        pair.bytes < 1_000_000,
+        "{} bytes: nothing was kept",
+        pair.bytes
+    );
     for number in 0..3000 {
-        assert!(pair.b.value(pair.now, &format!("k{number}")).is_some(), "k{number}");
+        assert!(
+            pair.b.value(pair.now, &format!("k{number}")).is_some(),
+            "k{number}"
+        );
     }
 }
 
@@ -313,13 +359,24 @@ fn deletes_beyond_the_tombstones_memory_are_found_by_comparing() {
         pair.a.delete(pair.now, &format!("session-{number:060}"));
     }
     pair.b.set(pair.now, "written-while-apart", b"v");
-    assert!(pair.a.store.statistics().tombstones < 7000, "the test must overflow them");
+    assert!(
+        pair.a.store.statistics().tombstones < 7000,
+        "the test must overflow them"
+    );
     pair.link();
     pair.run(500);
     for number in 0..8000 {
         let key = format!("session-{number:060}");
-        assert_eq!(pair.b.value(pair.now, &key).is_some(), number >= 7000, "{key}");
-        assert_eq!(pair.a.value(pair.now, &key).is_some(), number >= 7000, "{key}");
+        assert_eq!(
+            pair.b.value(pair.now, &key).is_some(),
+            number >= 7000,
+            "{key}"
+        );
+        assert_eq!(
+            pair.a.value(pair.now, &key).is_some(),
+            number >= 7000,
+            "{key}"
+        );
     }
     for key in ["only-on-b", "written-while-apart"] {
         assert!(pair.a.value(pair.now, key).is_some() && pair.b.value(pair.now, key).is_some());
@@ -336,10 +393,14 @@ fn refusal_between(a: Options, b: Options) -> String {
     let mut goodbye = String::new();
     for _ in 0..6 {
         let mut out = Vec::new();
-        pair.a.peer.poll_transmit(pair.now, 1, &pair.a.store, &mut out);
+        pair.a
+            .peer
+            .poll_transmit(pair.now, 1, &pair.a.store, &mut out);
         pair.b.peer.handle_bytes(pair.now, 1, &out, &pair.b.store);
         let mut back = Vec::new();
-        pair.b.peer.poll_transmit(pair.now, 1, &pair.b.store, &mut back);
+        pair.b
+            .peer
+            .poll_transmit(pair.now, 1, &pair.b.store, &mut back);
         for bytes in [&out, &back] {
             let mut rest = &bytes[..];
             while let Ok(Some((frame, length))) = decode(rest) {
@@ -376,7 +437,9 @@ fn garbage_closes_the_connection_and_the_pair_goes_on() {
     let mut pair = Pair::new();
     pair.link();
     pair.a.peer.connected(pair.now, 77, false, [3; 32]);
-    pair.a.peer.handle_bytes(pair.now, 77, b"GET / HTTP/1.1\r\n\r\n", &pair.a.store);
+    pair.a
+        .peer
+        .handle_bytes(pair.now, 77, b"GET / HTTP/1.1\r\n\r\n", &pair.a.store);
     pair.a.drain();
     assert!(pair.a.saw(&Event::Close(77)));
     pair.a.peer.closed(pair.now, 77, &pair.a.store);
@@ -404,5 +467,8 @@ fn of_two_sessions_dialled_at_once_both_nodes_keep_the_same_one() {
             pair.a.peer.handle_bytes(now, id, &back, &pair.a.store);
         }
     }
-    assert_eq!((pair.a.peer.feeding, pair.b.peer.feeding), (Some(2), Some(2)));
+    assert_eq!(
+        (pair.a.peer.feeding, pair.b.peer.feeding),
+        (Some(2), Some(2))
+    );
 }

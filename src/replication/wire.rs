@@ -50,11 +50,13 @@ impl<'a> Reader<'a> {
     }
 
     pub fn u32(&mut self) -> Option<u32> {
-        self.take(4).and_then(|bytes| Some(u32::from_le_bytes(*bytes.first_chunk()?)))
+        self.take(4)
+            .and_then(|bytes| Some(u32::from_le_bytes(*bytes.first_chunk()?)))
     }
 
     pub fn u64(&mut self) -> Option<u64> {
-        self.take(8).and_then(|bytes| Some(u64::from_le_bytes(*bytes.first_chunk()?)))
+        self.take(8)
+            .and_then(|bytes| Some(u64::from_le_bytes(*bytes.first_chunk()?)))
     }
 
     pub fn bytes(&mut self) -> Option<&'a [u8]> {
@@ -64,14 +66,22 @@ impl<'a> Reader<'a> {
 
     /// Text; what is not UTF-8 is replaced.
     pub fn text(&mut self) -> Option<String> {
-        self.bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+        self.bytes()
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
     }
 
     /// As many values as the count says. The count cannot make us allocate more than arrived.
     pub fn u64s(&mut self) -> Option<Vec<u64>> {
         let count = self.u32()? as usize;
         let bytes = self.take(count.checked_mul(8)?)?;
-        Some(bytes.as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect())
+        Some(
+            bytes
+                .as_chunks()
+                .0
+                .iter()
+                .map(|bytes| u64::from_le_bytes(*bytes))
+                .collect(),
+        )
     }
 
     pub const fn is_empty(&self) -> bool {

@@ -82,7 +82,7 @@ impl Shard {
                 if version <= moment.watermark {
                     return self.refuse(commons, hash, existing, Applied::Older);
                 }
-                if value.len() > commons.item_size_max {
+                if value.len() > commons.item_size_max() {
                     self.counters.peer_refused += 1;
                     return self.refuse(commons, hash, existing, Applied::Older);
                 }

@@ -98,7 +98,11 @@ impl Header {
     }
 
     pub const fn set_listed(&mut self, listed: bool) {
-        self.words = if listed { self.words | LISTED } else { self.words & !LISTED };
+        self.words = if listed {
+            self.words | LISTED
+        } else {
+            self.words & !LISTED
+        };
     }
 
     const fn key_at(&self) -> usize {

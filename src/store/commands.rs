@@ -180,6 +180,12 @@ impl Shard {
         store: &Store<'_>,
         stale: bool,
     ) -> Result<Outcome, NoRoom> {
+        if store.value.len() > commons.item_size_max() {
+            // The protocol lets our own limit pass; the peer's may be lower.
+            self.counters.store_too_large += 1;
+            self.forget(commons, moment, hash, store.key);
+            return Ok(Outcome::TooLarge);
+        }
         let put = Put {
             content: Content {
                 key: store.key,
@@ -208,7 +214,7 @@ impl Shard {
         handle: Handle,
     ) -> Result<Outcome, NoRoom> {
         let old = self.arena.value(handle);
-        if old.len() + store.value.len() > commons.item_size_max {
+        if old.len() + store.value.len() > commons.item_size_max() {
             return Ok(Outcome::NotStored);
         }
         let value = match store.mode {

@@ -20,7 +20,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ahash::RandomState;
@@ -35,7 +35,8 @@ use self::shard::{Commons, NoRoom, Shard};
 pub use self::statistics::Statistics;
 use self::table::Hash;
 use crate::command::{
-    Arithmetic, Delete, Exptime, ItemView, Outcome, Read, Store as StoreCommand, Ticket, Touch, Version,
+    Arithmetic, Delete, Exptime, ItemView, Outcome, Read, Store as StoreCommand, Ticket, Touch,
+    Version,
 };
 
 /// A shard is responsible for about this much memory, so that no walk over one takes long.
@@ -113,7 +114,7 @@ impl Store {
                 replicated: options.replicated,
                 evict: options.evict,
                 tombstone_bytes_max: options.memory / TOMBSTONE_FRACTION / count,
-                item_size_max: options.item_size_max,
+                item_size_max: AtomicUsize::new(options.item_size_max),
             },
             zero_unix_ms: options.zero_unix_ms,
             clock_floor: AtomicU64::new(0),
@@ -132,7 +133,7 @@ impl Store {
 
     /// The longest frame that one item of this store can need.
     pub fn frame_bytes_max(&self) -> usize {
-        self.commons.item_size_max + 4096
+        self.commons.item_size_max() + 4096
     }
 
     /// How far the peer has followed.
@@ -225,7 +226,11 @@ impl Store {
             return Some(self.flush(now));
         }
         let due = now + Duration::from_millis(moment.millis_until(deadline));
-        *self.flush_due.lock() = Some(DelayedFlush { due, own: true, told: false });
+        *self.flush_due.lock() = Some(DelayedFlush {
+            due,
+            own: true,
+            told: false,
+        });
         self.mark_dirty(0);
         None
     }
@@ -233,13 +238,19 @@ impl Store {
     /// The peer accepted a flush that is due then. It issues the watermark itself; we do so only
     /// if it is not connected at that time.
     pub fn flush_later_for_peer(&self, due: Instant) {
-        *self.flush_due.lock() = Some(DelayedFlush { due, own: false, told: true });
+        *self.flush_due.lock() = Some(DelayedFlush {
+            due,
+            own: false,
+            told: true,
+        });
     }
 
     /// The due time of a delayed flush of ours that the peer was not told of since it connected.
     pub fn take_untold_flush(&self) -> Option<Instant> {
         let mut delayed = self.flush_due.lock();
-        let delayed = delayed.as_mut().filter(|delayed| delayed.own && !delayed.told)?;
+        let delayed = delayed
+            .as_mut()
+            .filter(|delayed| delayed.own && !delayed.told)?;
         delayed.told = true;
         Some(delayed.due)
     }
@@ -283,6 +294,13 @@ impl Store {
         let ended = locked.reap(&self.commons, &moment, buckets);
         self.mark_if_changed(shard, before, &locked);
         ended
+    }
+
+    /// The peer takes items up to this size only: neither do we, so that nothing is lost on it.
+    pub fn lower_item_size_max(&self, bytes: usize) {
+        self.commons
+            .item_size_max
+            .fetch_min(bytes, Ordering::Relaxed);
     }
 
     /// Changes the memory limit (`cache_memlimit`).

@@ -163,7 +163,9 @@ impl Store {
 
     /// Tombstones were forgotten that the peer has not seen: it has to compare.
     pub fn comparison_due(&self) -> bool {
-        self.shards.iter().any(|shard| shard.0.lock().cursors.comparison_due)
+        self.shards
+            .iter()
+            .any(|shard| shard.0.lock().cursors.comparison_due)
     }
 
     /// Lets every shard be walked from its head, listing what the peer need not be sent. Returns
@@ -181,7 +183,9 @@ impl Store {
 
     /// Whether any shard has still keys to list.
     pub fn is_listing(&self) -> bool {
-        self.shards.iter().any(|shard| shard.0.lock().cursors.listing)
+        self.shards
+            .iter()
+            .any(|shard| shard.0.lock().cursors.listing)
     }
 
     /// A comparison was cut off: it has to be repeated.
@@ -191,7 +195,9 @@ impl Store {
 
     /// The peer is about to list its keys.
     pub fn begin_listing(&self) {
-        self.shards.iter().for_each(|shard| shard.0.lock().begin_listing());
+        self.shards
+            .iter()
+            .for_each(|shard| shard.0.lock().begin_listing());
     }
 
     /// The peer listed this key.
@@ -206,7 +212,9 @@ impl Store {
     /// The peer has listed all its keys: what it once had and did not list is gone.
     pub fn drop_unlisted(&self, forgotten: Version) -> usize {
         let shards = self.shards.iter();
-        shards.map(|shard| shard.0.lock().drop_unlisted(&self.commons, forgotten)).sum()
+        shards
+            .map(|shard| shard.0.lock().drop_unlisted(&self.commons, forgotten))
+            .sum()
     }
 
     /// Changes not yet acknowledged by the peer, over all shards.

@@ -4,6 +4,8 @@
 //! This file moves items in and out. What commands mean is in `commands.rs`, what the peer sees in
 //! `changes.rs`, what the peer does to us in `apply.rs`.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use ahash::RandomState;
 
 use super::arena::{
@@ -36,10 +38,15 @@ pub(super) struct Commons {
     pub evict: bool,
     /// Bytes of tombstones a shard keeps before it forgets the oldest.
     pub tombstone_bytes_max: usize,
-    pub item_size_max: usize,
+    /// Largest value in bytes; the lower of both nodes' limits.
+    pub item_size_max: AtomicUsize,
 }
 
 impl Commons {
+    pub fn item_size_max(&self) -> usize {
+        self.item_size_max.load(Ordering::Relaxed)
+    }
+
     pub fn hash(&self, key: &[u8]) -> Hash {
         self.hasher.hash_one(key)
     }

@@ -508,7 +508,7 @@ fn two_stores_written_at_random_end_identical_after_they_have_talked() {
         b.attach_peer(&[], true);
         let mut now = seconds(1);
         for _ in 0..2000 {
-            now += std::time::Duration::from_millis(random.below(40));
+            now += Duration::from_millis(random.below(40));
             match random.below(40) {
                 0 => drop(synchronize(&a, &b, now)),
                 1 => drop(synchronize(&b, &a, now)),
@@ -520,7 +520,7 @@ fn two_stores_written_at_random_end_identical_after_they_have_talked() {
             synchronize(&a, &b, now);
             synchronize(&b, &a, now);
         }
-        let now = now + std::time::Duration::from_secs(2);
+        let now = now + Duration::from_secs(2);
         for store in [&a, &b] {
             (0..store.shards()).for_each(|shard| while !store.reap(now, shard, 64) {});
         }

@@ -1,0 +1,465 @@
+//! The address side of a node: VRRP router, failover policy, lease.
+//!
+//! The router knows the RFC, the policy knows the pair; this machine lets the policy decide where
+//! it knows more, and keeps the lease: the address is ours only until the deadline of the last
+//! renewal, whoever freezes or dies. Nothing is renewed or advertised unless the workers have
+//! shown a sign of life.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tracing::{info, warn};
+use vrrp::packet::{Accepted, Counters, Datagram, Receiver, Warning};
+use vrrp::router::{Event, Reason, Role, Router};
+use vrrp::time::Instant;
+
+use super::Action;
+use crate::command::Standing;
+use crate::failover::{self, Rules, Seen};
+
+/// The shortest lease: the kernel counts lifetimes in whole seconds.
+const LEASE_MIN: Duration = Duration::from_secs(1);
+/// Workers silent for longer than this (or an advertisement interval, if that is longer) are hung.
+const WORKERS_SILENT_MAX: Duration = Duration::from_secs(1);
+/// A master that hears a lesser one answers at most this often.
+const ANSWER_INTERVAL: Duration = Duration::from_millis(200);
+
+/// The machine. Without a router it only keeps what was seen, for serving and status.
+pub struct Holder {
+    rules: Rules,
+    pub(super) seen: Seen,
+    router: Option<Router>,
+    receiver: Option<Receiver>,
+    destination: Option<std::net::IpAddr>,
+    master_since: Option<Instant>,
+    /// Until when requests over the virtual address may be executed.
+    lease_until: Option<Instant>,
+    workers_at: Instant,
+    workers_hung: bool,
+    interface_up: bool,
+    leaving: bool,
+    answered_at: Instant,
+    changed: (Role, Instant, String),
+    warned: Option<Warning>,
+    sent: u64,
+    actions: VecDeque<Action>,
+}
+
+impl Holder {
+    /// A holder in Initialize.
+    pub fn new(
+        now: Instant,
+        rules: Rules,
+        router: Option<(Router, Receiver, std::net::IpAddr)>,
+    ) -> Holder {
+        let (router, receiver, destination) = match router {
+            Some((router, receiver, destination)) => {
+                (Some(router), Some(receiver), Some(destination))
+            }
+            None => (None, None, None),
+        };
+        Holder {
+            rules,
+            seen: Seen::from_start(now),
+            router,
+            receiver,
+            destination,
+            master_since: None,
+            lease_until: None,
+            workers_at: now,
+            workers_hung: false,
+            interface_up: true,
+            leaving: false,
+            answered_at: Instant::ZERO,
+            changed: (Role::Initialize, now, "not started".to_owned()),
+            warned: None,
+            sent: 0,
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// Starts the router, as BACKUP.
+    pub fn start(&mut self, now: Instant) {
+        self.update_priority(now);
+        if let Some(router) = &mut self.router {
+            router.startup(now);
+        }
+        self.settle(now);
+    }
+
+    /// A datagram of protocol 112 arrived.
+    pub fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
+        let Some(receiver) = &mut self.receiver else {
+            return;
+        };
+        match receiver.accept(datagram) {
+            Ok(accepted) => self.handle_advertisement(now, &accepted),
+            Err(rejection) => {
+                // Counted by the receiver; the log hears of the first of each hundred.
+                if receiver.counters().rejected() % 100 == 1 {
+                    warn!("vrrp: an advertisement was rejected: {rejection}");
+                }
+            }
+        }
+        self.settle(now);
+    }
+
+    fn handle_advertisement(&mut self, now: Instant, accepted: &Accepted) {
+        let Accepted {
+            source,
+            advertisement,
+            warnings,
+        } = accepted;
+        for warning in warnings {
+            if self.warned.as_ref() != Some(warning) {
+                warn!("vrrp: {source} is configured differently: {warning}");
+                self.warned = Some(warning.clone());
+            }
+        }
+        let knew_no_master = self.seen.master_sign_at.is_none();
+        self.seen.advertisement(now, advertisement.priority);
+        let Some(router) = &mut self.router else {
+            return;
+        };
+        let Some(master_since) = self.master_since else {
+            if advertisement.priority == 0 {
+                info!("vrrp: {source} leaves (priority 0)");
+            } else if knew_no_master {
+                info!(
+                    "vrrp: {source} is master with priority {}",
+                    advertisement.priority
+                );
+            }
+            router.handle_advertisement(now, *source, advertisement);
+            return;
+        };
+        match failover::yields_as_master(&self.rules, &self.seen, now, master_since) {
+            Some(true) => {
+                router.become_backup(now, Reason::Caller("the peer is the better master"))
+            }
+            Some(false) if advertisement.priority > 0 => self.assert_mastership(now),
+            Some(false) | None => router.handle_advertisement(now, *source, advertisement),
+        }
+    }
+
+    /// Tells a lesser master, and the switches, who holds the address.
+    fn assert_mastership(&mut self, now: Instant) {
+        if now.since(self.answered_at) < ANSWER_INTERVAL {
+            return;
+        }
+        self.answered_at = now;
+        if let Some(router) = &mut self.router {
+            router.advertise_now(now);
+            router.announce_now(now);
+        }
+    }
+
+    /// The peer told its standing over the link.
+    pub fn handle_heartbeat(&mut self, now: Instant, node_id: u64, standing: Standing) {
+        self.seen.heartbeat(now, node_id, standing);
+        if let (Some(since), true) = (self.master_since, standing.master) {
+            match failover::yields_as_master(&self.rules, &self.seen, now, since) {
+                Some(true) => {
+                    let router = self.router.as_mut().expect("a master has a router");
+                    router.become_backup(now, Reason::Caller("the peer is the better master"));
+                }
+                Some(false) => self.assert_mastership(now),
+                None => {}
+            }
+        }
+        self.settle(now);
+    }
+
+    /// The link stands; the peer's configured priority.
+    pub fn handle_hello(&mut self, now: Instant, priority: u8) {
+        self.seen.hello_ever = true;
+        self.seen.hello_priority = (priority > 0).then_some(priority);
+        self.settle(now);
+    }
+
+    /// The link is gone.
+    pub fn handle_link_lost(&mut self, now: Instant) {
+        self.seen.link_lost();
+        self.settle(now);
+    }
+
+    /// The peer's process is dead, or has handed over.
+    pub fn handle_peer_gone(&mut self, now: Instant) {
+        self.seen.peer_died(now);
+        self.settle(now);
+    }
+
+    /// How far the data is: whether this node has been in sync since its boot, and whether both
+    /// nodes are in sync now.
+    pub fn set_sync(&mut self, now: Instant, complete: bool, both_in_sync: bool) {
+        if complete && !self.seen.complete {
+            self.seen.complete = true;
+            info!("this node is complete: it may take over with all data");
+        }
+        if both_in_sync && self.seen.takeover_priority.take().is_some() {
+            info!("both nodes are in sync: back to the configured priority");
+        }
+        self.settle(now);
+    }
+
+    /// When the slowest worker last showed a sign of life.
+    pub fn set_workers_at(&mut self, at: Instant) {
+        self.workers_at = at;
+    }
+
+    /// The interface lost or regained its carrier.
+    pub fn set_interface_up(&mut self, now: Instant, up: bool) {
+        if self.interface_up == up {
+            return;
+        }
+        self.interface_up = up;
+        if up {
+            info!("vrrp: the interface is up again");
+            self.seen.backup_since = now;
+        } else {
+            warn!("vrrp: the interface is down");
+            if let Some(router) = &mut self.router {
+                router.become_backup(now, Reason::Caller("the interface is down"));
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Somebody else removed a virtual address.
+    pub fn handle_address_gone(&mut self, now: Instant) {
+        let held = self.lease_until.is_some_and(|until| now < until);
+        if held && self.is_master() {
+            warn!("vrrp: the virtual address was removed by someone else; it is added again");
+            self.actions.push_back(Action::PutAddresses {
+                until: self.lease_until(now),
+            });
+            if let Some(router) = &mut self.router {
+                router.announce_now(now);
+            }
+            self.settle(now);
+        }
+    }
+
+    /// The address could not be added or renewed.
+    pub fn handle_address_failed(&mut self, now: Instant) {
+        if let Some(router) = &mut self.router {
+            router.become_backup(now, Reason::Caller("the address could not be held"));
+        }
+        self.settle(now);
+    }
+
+    /// Gives the address up with priority 0, and stays BACKUP.
+    pub fn leave(&mut self, now: Instant, for_good: bool) {
+        self.leaving = for_good;
+        if let Some(router) = &mut self.router {
+            router.shutdown(now);
+            self.drain(now);
+        }
+        self.seen.entered_backup(now);
+        if !for_good {
+            self.start(now);
+        }
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.is_master() && self.lease_until.is_some_and(|until| now >= until) {
+            // Frozen, or without a sign of the workers: somebody else may hold it already.
+            let router = self.router.as_mut().expect("a master has a router");
+            router.become_backup(now, Reason::Caller("the lease ran out"));
+            self.drain(now);
+        }
+        self.note_workers(now);
+        self.settle(now);
+        if let Some(router) = &mut self.router {
+            router.handle_timeout(now);
+        }
+        self.settle(now);
+    }
+
+    /// When to call [`Holder::handle_timeout`] at the latest.
+    pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        let router = self.router.as_ref()?;
+        if self.is_master() {
+            return [router.poll_timeout(), self.lease_until]
+                .into_iter()
+                .flatten()
+                .min();
+        }
+        let claim = self
+            .may_claim()
+            .then(|| failover::claim(&self.rules, &self.seen, now).at);
+        [router.poll_timeout(), claim].into_iter().flatten().min()
+    }
+
+    /// The next thing to do.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// Whether this node is VRRP Master.
+    pub const fn is_master(&self) -> bool {
+        self.master_since.is_some()
+    }
+
+    /// What heartbeats tell.
+    pub fn standing(&self, now: Instant) -> Standing {
+        Standing {
+            master: self.is_master(),
+            complete: failover::counts_as_complete(&self.rules, &self.seen, now),
+            effective_priority: match self.router {
+                Some(_) => failover::effective_priority(&self.rules, &self.seen, now),
+                None => 0,
+            },
+            master_for_ms: self
+                .master_since
+                .map_or(0, |since| now.since(since).as_millis() as u64),
+        }
+    }
+
+    /// Whether clients may be answered.
+    pub fn may_serve(&self, now: Instant) -> bool {
+        failover::may_serve(&self.rules, &self.seen, now, self.is_master())
+    }
+
+    /// The router, for status.
+    pub const fn router(&self) -> Option<&Router> {
+        self.router.as_ref()
+    }
+
+    /// State, time and reason of the last change.
+    pub const fn last_change(&self) -> &(Role, Instant, String) {
+        &self.changed
+    }
+
+    /// Advertisements sent, and what was received, by result.
+    pub fn counters(&self) -> (u64, Option<&Counters>) {
+        (self.sent, self.receiver.as_ref().map(Receiver::counters))
+    }
+
+    /// What is left of the lease, if the address is held.
+    pub fn lease_left(&self, now: Instant) -> Option<Duration> {
+        self.lease_until.map(|until| until.since(now))
+    }
+
+    fn may_claim(&self) -> bool {
+        self.interface_up && !self.workers_hung && !self.leaving
+    }
+
+    fn note_workers(&mut self, now: Instant) {
+        let most = self.rules.interval.max(WORKERS_SILENT_MAX);
+        let hung = now.since(self.workers_at) > most;
+        if hung != self.workers_hung {
+            self.workers_hung = hung;
+            if hung {
+                warn!("the workers show no sign of life: the address is not renewed");
+            } else {
+                info!("the workers are back");
+                self.seen.backup_since = now;
+            }
+        }
+    }
+
+    /// After every input: claims the address if that is due, and carries the router's events out.
+    fn settle(&mut self, now: Instant) {
+        self.drain(now);
+        self.update_priority(now);
+        let Some(router) = &mut self.router else {
+            return;
+        };
+        router.set_master_down_at(None);
+        let backup = router.state().role() == Role::Backup;
+        if !backup || !self.may_claim() {
+            return;
+        }
+        let claim = failover::claim(&self.rules, &self.seen, now);
+        if claim.at > now {
+            return;
+        }
+        if failover::counts_as_complete(&self.rules, &self.seen, now) && self.rules.has_peer {
+            self.seen.takeover_priority =
+                Some(failover::takeover_priority(&self.rules, &self.seen));
+        }
+        self.update_priority(now);
+        let router = self.router.as_mut().expect("checked above");
+        router.become_master(now, Reason::Caller(claim.reason));
+        self.drain(now);
+    }
+
+    fn update_priority(&mut self, now: Instant) {
+        let priority = failover::effective_priority(&self.rules, &self.seen, now);
+        if let Some(router) = &mut self.router
+            && router.priority() != priority
+        {
+            router.set_priority(priority);
+        }
+    }
+
+    fn drain(&mut self, now: Instant) {
+        while let Some(event) = self.router.as_mut().and_then(Router::poll_event) {
+            self.carry_out(now, &event);
+        }
+    }
+
+    fn carry_out(&mut self, now: Instant, event: &Event) {
+        match event {
+            Event::AddAddresses => {
+                self.master_since = Some(now);
+                self.actions.push_back(Action::OpenPorts);
+                self.renew(now);
+            }
+            Event::Advertise { priority: 0 } => self.send(0),
+            Event::Advertise { priority } => {
+                if !self.workers_hung {
+                    self.renew(now);
+                    self.send(*priority);
+                }
+            }
+            Event::Announce => self.actions.push_back(Action::Announce),
+            Event::RemoveAddresses => {
+                self.master_since = None;
+                self.lease_until = None;
+                self.actions.push_back(Action::ResetConnections);
+                self.actions.push_back(Action::RemoveAddresses);
+            }
+            Event::StateChanged { from, to, reason } => {
+                if *to == Role::Backup {
+                    self.seen.entered_backup(now);
+                }
+                let priority = self.router.as_ref().map_or(0, Router::priority);
+                info!("vrrp: {from} -> {to} with priority {priority}: {reason}");
+                self.changed = (*to, now, reason.to_string());
+                let (role, reason) = (*to, reason.to_string());
+                self.actions.push_back(Action::Changed {
+                    role,
+                    reason,
+                    priority,
+                });
+            }
+        }
+    }
+
+    fn renew(&mut self, now: Instant) {
+        let until = self.lease_until(now);
+        self.lease_until = Some(until);
+        self.actions.push_back(Action::PutAddresses { until });
+    }
+
+    fn lease_until(&self, now: Instant) -> Instant {
+        now + (self.rules.interval * 2).max(LEASE_MIN)
+    }
+
+    fn send(&mut self, priority: u8) {
+        let (Some(router), Some(destination)) = (&self.router, self.destination) else {
+            return;
+        };
+        let source = router.config().primary_address;
+        match router.advertisement(priority).encode(source, destination) {
+            Ok(message) => {
+                self.sent += 1;
+                self.actions.push_back(Action::Advertise(message));
+            }
+            Err(error) => warn!("vrrp: an advertisement cannot be encoded: {error}"),
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! One node of the pair as a machine: replication peer, failover policy and VRRP router together.
+//!
+//! Inputs are bytes, datagrams, time and a few facts; outputs are [`Action`]s, drained after every
+//! input, and bytes for the link. The server performs them; the simulator too.
+
+mod holder;
+mod leaving;
+mod status;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::warn;
+use vrrp::packet::Datagram;
+use vrrp::router::Role;
+use vrrp::time::Instant;
+
+pub use self::holder::Holder;
+use self::leaving::Leaving;
+pub use self::leaving::Refused;
+pub use self::status::{ReplicationStatus, Status, StoreStatus, VrrpStatus, role_name};
+use crate::replication::{Event, Peer, SessionId, Settings};
+use crate::store::Store;
+
+/// How often the node looks after what has no timer of its own.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What the server has to do, in this order.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Action {
+    /// Connect to the peer; then [`Node::link_connected`] or [`Node::dial_failed`].
+    Dial,
+    /// Send what is left for this session, then close it.
+    CloseSession(SessionId),
+    /// Answers may go: wake the connections that hold some.
+    Wake,
+    /// Listen for clients from now on.
+    OpenPorts,
+    /// Add or renew the virtual addresses; requests over them may be executed until `until`.
+    PutAddresses {
+        /// End of the lease.
+        until: Instant,
+    },
+    /// Reset every connection over a virtual address, and let none begin a request.
+    ResetConnections,
+    /// Remove the virtual addresses.
+    RemoveAddresses,
+    /// Send this VRRP message.
+    Advertise(Vec<u8>),
+    /// Tell the LAN who has the virtual addresses (gratuitous ARP).
+    Announce,
+    /// The VRRP state changed: for the hook.
+    Changed {
+        /// The new state.
+        role: Role,
+        /// Why.
+        reason: String,
+        /// The effective priority.
+        priority: u8,
+    },
+    /// Execute mutations of clients or, while leaving, do not.
+    HoldMutations(bool),
+    /// Write out the answers of connections over a virtual address and close them, within a
+    /// fraction of a second; then call [`Node::connections_closed`].
+    CloseConnections,
+    /// The node has left: end the process.
+    Exit,
+}
+
+/// The machine.
+pub struct Node {
+    store: Arc<Store>,
+    peer: Option<Peer>,
+    holder: Holder,
+    settings: Settings,
+    peer_node_id: u64,
+    leaving: Leaving,
+    serving: bool,
+    tick_at: Instant,
+    started_at: Instant,
+    actions: VecDeque<Action>,
+}
+
+impl Node {
+    /// A node that has not started.
+    pub fn new(
+        now: Instant,
+        store: Arc<Store>,
+        peer: Option<Peer>,
+        holder: Holder,
+        settings: Settings,
+    ) -> Node {
+        Node {
+            store,
+            peer,
+            holder,
+            settings,
+            peer_node_id: 0,
+            leaving: Leaving::No,
+            serving: false,
+            tick_at: now,
+            started_at: now,
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// Begins: VRRP as BACKUP, the first dial.
+    pub fn start(&mut self, now: Instant) {
+        self.holder.start(now);
+        self.handle_timeout(now);
+    }
+
+    /// A replication connection stands. `nonce` is random.
+    pub fn link_connected(&mut self, now: Instant, id: SessionId, dialled: bool, nonce: [u8; 32]) {
+        if let Some(peer) = &mut self.peer {
+            peer.connected(now, id, dialled, nonce);
+        }
+        self.settle(now);
+    }
+
+    /// The peer could not be reached. `refused`: its host answers, but no process listens.
+    pub fn dial_failed(&mut self, now: Instant, refused: bool) {
+        if let Some(peer) = &mut self.peer {
+            peer.dial_failed(now, refused);
+        }
+        self.settle(now);
+    }
+
+    /// A replication connection is gone.
+    pub fn link_closed(&mut self, now: Instant, id: SessionId) {
+        if let Some(peer) = &mut self.peer {
+            peer.closed(now, id, &self.store);
+        }
+        self.settle(now);
+    }
+
+    /// Bytes arrived on a replication connection.
+    pub fn handle_link_bytes(&mut self, now: Instant, id: SessionId, bytes: &[u8]) {
+        if let Some(peer) = &mut self.peer {
+            peer.handle_bytes(now, id, bytes, &self.store);
+        }
+        self.settle(now);
+    }
+
+    /// Appends bytes for a replication connection. True if there are more.
+    pub fn poll_link_transmit(&mut self, now: Instant, id: SessionId, out: &mut Vec<u8>) -> bool {
+        let more = match &mut self.peer {
+            Some(peer) => peer.poll_transmit(now, id, &self.store, out),
+            None => false,
+        };
+        self.settle(now);
+        more
+    }
+
+    /// A datagram of protocol 112 arrived.
+    pub fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
+        self.holder.handle_datagram(now, datagram);
+        self.settle(now);
+    }
+
+    /// When the slowest worker last showed a sign of life. Call before [`Node::handle_timeout`].
+    pub fn set_workers_at(&mut self, at: Instant) {
+        self.holder.set_workers_at(at);
+    }
+
+    /// The interface lost or regained its carrier.
+    pub fn set_interface_up(&mut self, now: Instant, up: bool) {
+        self.holder.set_interface_up(now, up);
+        self.settle(now);
+    }
+
+    /// A virtual address is gone from the interface.
+    pub fn handle_address_gone(&mut self, now: Instant) {
+        self.holder.handle_address_gone(now);
+        self.settle(now);
+    }
+
+    /// A virtual address could not be added or renewed.
+    pub fn handle_address_failed(&mut self, now: Instant) {
+        self.holder.handle_address_failed(now);
+        self.settle(now);
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if let Some(peer) = &mut self.peer {
+            peer.handle_timeout(now, &self.store);
+        }
+        if now >= self.tick_at {
+            self.tick_at = now + TICK;
+            let connected = self.peer.as_ref().is_some_and(Peer::is_connected);
+            self.store.flush_if_due(now, connected);
+        }
+        self.holder.handle_timeout(now);
+        self.settle(now);
+    }
+
+    /// When to call [`Node::handle_timeout`] at the latest.
+    pub fn poll_timeout(&self, now: Instant) -> Instant {
+        let peer = self.peer.as_ref().and_then(Peer::poll_timeout);
+        let times = [
+            peer,
+            self.holder.poll_timeout(now),
+            self.leaving.poll_timeout(),
+        ];
+        times
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(self.tick_at)
+            .min(self.tick_at)
+    }
+
+    /// The next thing to do.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// Whether changes wait to be sent to a connected peer.
+    pub fn has_work_for_link(&self) -> bool {
+        self.peer.as_ref().is_some_and(Peer::is_connected) && self.store.has_dirty()
+    }
+
+    /// Takes every output of the inner machines into ours, until nothing moves any more.
+    fn settle(&mut self, now: Instant) {
+        while let Some(event) = self.peer.as_mut().and_then(Peer::poll_event) {
+            self.take_event(now, event);
+        }
+        self.go_on_leaving(now);
+        while let Some(action) = self.holder.poll_action() {
+            self.actions.push_back(action);
+        }
+        if !self.serving && self.holder.may_serve(now) {
+            self.actions.push_back(Action::OpenPorts);
+        }
+        self.serving |= self.actions.contains(&Action::OpenPorts);
+        let standing = self.holder.standing(now);
+        if let Some(peer) = &mut self.peer {
+            peer.set_standing(standing);
+        }
+    }
+
+    fn take_event(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Dial => self.actions.push_back(Action::Dial),
+            Event::Close(id) => self.actions.push_back(Action::CloseSession(id)),
+            Event::Connected {
+                node_id, settings, ..
+            } => {
+                self.peer_node_id = node_id;
+                for difference in self.settings.differences(&settings) {
+                    warn!("the two nodes are configured differently: {difference}");
+                }
+                self.store
+                    .lower_item_size_max(settings.item_size_max as usize);
+                self.holder.handle_hello(now, settings.priority);
+            }
+            Event::Heard(standing) => {
+                self.holder
+                    .handle_heartbeat(now, self.peer_node_id, standing);
+            }
+            Event::Lost => self.holder.handle_link_lost(now),
+            Event::ProcessDied | Event::HandedOver => self.holder.handle_peer_gone(now),
+            Event::PeerInSync | Event::InSync => {
+                let peer = self.peer.as_ref().expect("it raised the event");
+                let both = peer.is_in_sync() && peer.peer_is_in_sync();
+                self.holder.set_sync(now, peer.is_in_sync(), both);
+            }
+            Event::Degraded | Event::Acknowledged => {
+                if self.actions.back() != Some(&Action::Wake) {
+                    self.actions.push_back(Action::Wake);
+                }
+            }
+            Event::Restored => {}
+        }
+    }
+}

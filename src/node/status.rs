@@ -1,0 +1,212 @@
+//! The state of a node for people and programs.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use vrrp::router::Role;
+use vrrp::time::Instant;
+
+use super::Node;
+
+/// Everything `/status` shows.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// The program's version.
+    pub version: &'static str,
+    /// The node itself.
+    pub node: NodeStatus,
+    /// The virtual router, if one is configured.
+    pub vrrp: Option<VrrpStatus>,
+    /// The link, if a peer is configured.
+    pub replication: Option<ReplicationStatus>,
+    /// The items.
+    pub store: StoreStatus,
+}
+
+/// The node itself.
+#[derive(Clone, Debug, Serialize)]
+pub struct NodeStatus {
+    /// It has been in sync since its boot, or needs no peer for that.
+    pub complete: bool,
+    /// Clients are answered.
+    pub serving: bool,
+    /// Seconds since start.
+    pub uptime_s: u64,
+}
+
+/// The virtual router.
+#[derive(Clone, Debug, Serialize)]
+pub struct VrrpStatus {
+    /// `INITIALIZE`, `BACKUP` or `MASTER`.
+    pub state: String,
+    /// Why it is in this state.
+    pub reason: String,
+    /// Milliseconds since the state changed.
+    pub since_ms: u64,
+    /// The priority it advertises, or would.
+    pub effective_priority: u8,
+    /// The configured priority.
+    pub priority: u8,
+    /// The virtual addresses.
+    pub virtual_addresses: Vec<String>,
+    /// The lease has not run out.
+    pub holds_address: bool,
+    /// Milliseconds left of the lease.
+    pub lease_remaining_ms: Option<u64>,
+    /// The last master heard over VRRP.
+    pub master_seen: Option<String>,
+    /// Its priority.
+    pub master_priority: Option<u8>,
+    /// Advertisements sent.
+    pub advertisements_sent: u64,
+    /// Advertisements accepted.
+    pub received: u64,
+    /// Advertisements rejected, by reason.
+    pub rejected: BTreeMap<&'static str, u64>,
+}
+
+/// The link.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReplicationStatus {
+    /// `connected` or `disconnected`.
+    pub state: &'static str,
+    /// `disconnected`, `catching up`, `confirming` or `in sync`.
+    pub progress: &'static str,
+    /// The peer has everything that our replies vouch for.
+    pub in_sync: bool,
+    /// We have everything that the peer's replies vouch for.
+    pub have_all: bool,
+    /// `peer` or `local`.
+    pub acknowledge: &'static str,
+    /// Replies wait for the peer now.
+    pub waiting_for_peer: bool,
+    /// Replies do not wait although they should.
+    pub degraded: bool,
+    /// Times the waiting was given up.
+    pub degradations: u64,
+    /// Changes that the peer has not acknowledged.
+    pub lag_items: u64,
+    /// Bytes sent over the link since start.
+    pub bytes_sent: u64,
+    /// Bytes received over the link since start.
+    pub bytes_received: u64,
+    /// Changes sent since start.
+    pub records_sent: u64,
+    /// Changes received since start.
+    pub records_received: u64,
+    /// Connections since start.
+    pub connections: u64,
+    /// The peer's clock minus ours.
+    pub skew_ms: i64,
+    /// Unacknowledged changes of ours that a newer one of the peer overwrote.
+    pub conflicts: u64,
+    /// Milliseconds since the peer was last heard.
+    pub heard_ms: Option<u64>,
+}
+
+/// The items.
+#[derive(Clone, Debug, Serialize)]
+pub struct StoreStatus {
+    /// Live items.
+    pub items: u64,
+    /// Bytes in use.
+    pub bytes: u64,
+    /// The memory limit.
+    pub limit: u64,
+    /// Removals kept until the peer knows of them.
+    pub tombstones: u64,
+    /// Items evicted since start.
+    pub evictions: u64,
+}
+
+impl Node {
+    /// The state now.
+    pub fn status(&self, now: Instant) -> Status {
+        let store = self.store.statistics();
+        Status {
+            version: env!("CARGO_PKG_VERSION"),
+            node: NodeStatus {
+                complete: self.holder.standing(now).complete,
+                serving: self.serving,
+                uptime_s: now.since(self.started_at).as_secs(),
+            },
+            vrrp: self.vrrp_status(now),
+            replication: self.replication_status(now, store.counters.peer_conflicts),
+            store: StoreStatus {
+                items: store.items,
+                bytes: store.bytes,
+                limit: store.limit,
+                tombstones: store.tombstones,
+                evictions: store.counters.evictions,
+            },
+        }
+    }
+
+    fn vrrp_status(&self, now: Instant) -> Option<VrrpStatus> {
+        let router = self.holder.router()?;
+        let (role, changed_at, reason) = self.holder.last_change();
+        let (sent, counters) = self.holder.counters();
+        let heard = router.last_advertisement();
+        let named = counters
+            .map(|counters| counters.named())
+            .unwrap_or_default();
+        let accepted = |(name, _): &&(&'static str, u64)| *name == "accepted";
+        let lease = self.holder.lease_left(now);
+        Some(VrrpStatus {
+            state: role_name(*role).to_owned(),
+            reason: reason.clone(),
+            since_ms: now.since(*changed_at).as_millis() as u64,
+            effective_priority: self.holder.standing(now).effective_priority,
+            priority: self.settings.priority,
+            virtual_addresses: self.settings.virtual_addresses.clone(),
+            holds_address: lease.is_some_and(|left| !left.is_zero()),
+            lease_remaining_ms: lease.map(|left| left.as_millis() as u64),
+            master_seen: heard.map(|heard| heard.source.to_string()),
+            master_priority: heard.map(|heard| heard.priority),
+            advertisements_sent: sent,
+            received: named.iter().find(accepted).map_or(0, |(_, count)| *count),
+            rejected: named
+                .iter()
+                .filter(|entry| !accepted(entry))
+                .copied()
+                .collect(),
+        })
+    }
+
+    fn replication_status(&self, now: Instant, conflicts: u64) -> Option<ReplicationStatus> {
+        let peer = self.peer.as_ref()?;
+        let figures = peer.figures();
+        Some(ReplicationStatus {
+            state: if peer.is_connected() {
+                "connected"
+            } else {
+                "disconnected"
+            },
+            progress: peer.progress(),
+            in_sync: peer.peer_is_in_sync(),
+            have_all: peer.is_in_sync(),
+            acknowledge: if peer.waits() { "peer" } else { "local" },
+            waiting_for_peer: self.store.acknowledged().is_holding(),
+            degraded: peer.is_degraded(),
+            degradations: figures.degradations,
+            lag_items: self.store.changes_unacknowledged(),
+            bytes_sent: figures.bytes_sent,
+            bytes_received: figures.bytes_received,
+            records_sent: figures.records_sent,
+            records_received: figures.records_received,
+            connections: figures.connections,
+            skew_ms: figures.skew_ms,
+            conflicts,
+            heard_ms: figures.heard_at.map(|at| now.since(at).as_millis() as u64),
+        })
+    }
+}
+
+/// A VRRP state as the RFC and every operator write it.
+pub const fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Initialize => "INITIALIZE",
+        Role::Backup => "BACKUP",
+        Role::Master => "MASTER",
+    }
+}

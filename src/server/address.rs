@@ -1,0 +1,362 @@
+//! The thread that touches the network for VRRP: raw socket, gratuitous ARP, addresses.
+//!
+//! It does what the node thread says, in order, and reports what it hears. Nothing of the data
+//! path runs here, so no load delays an advertisement that was decided; a kernel that answers
+//! slowly delays only this thread.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use tokio::sync::mpsc::UnboundedSender;
+use tracing::{error, warn};
+use vrrp::linux::{Addresses, Announcer, Interface, Monitor, NetworkEvent, VrrpSocket};
+use vrrp::packet::{DATAGRAM_BYTES_MAX, Datagram, Delivery};
+
+use super::ServeError;
+use super::link::Message;
+use crate::config::VirtualAddress;
+
+/// What the node thread asks for.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Add or renew the virtual addresses for this long.
+    Put(Duration),
+    Remove,
+    Advertise(Vec<u8>),
+    Announce,
+    /// Everything before it is done: say so, and end.
+    Finish(Sender<()>),
+}
+
+/// How long an ending process waits for the network.
+const FINISH_MAX: Duration = Duration::from_secs(1);
+
+/// A datagram as it leaves this thread.
+pub(super) enum OwnedDatagram {
+    Ipv4(Vec<u8>),
+    Ipv6 {
+        source: Ipv6Addr,
+        destination: Ipv6Addr,
+        hop_limit: u8,
+        message: Vec<u8>,
+    },
+}
+
+impl OwnedDatagram {
+    fn of(datagram: &Datagram<'_>) -> OwnedDatagram {
+        match *datagram {
+            Datagram::Ipv4(bytes) => OwnedDatagram::Ipv4(bytes.to_vec()),
+            Datagram::Ipv6 {
+                source,
+                destination,
+                hop_limit,
+                message,
+            } => OwnedDatagram::Ipv6 {
+                source,
+                destination,
+                hop_limit,
+                message: message.to_vec(),
+            },
+        }
+    }
+
+    /// As the node takes it.
+    pub fn borrow(&self) -> Datagram<'_> {
+        match self {
+            OwnedDatagram::Ipv4(bytes) => Datagram::Ipv4(bytes),
+            OwnedDatagram::Ipv6 {
+                source,
+                destination,
+                hop_limit,
+                message,
+            } => Datagram::Ipv6 {
+                source: *source,
+                destination: *destination,
+                hop_limit: *hop_limit,
+                message,
+            },
+        }
+    }
+}
+
+/// The way to the thread.
+#[derive(Clone)]
+pub(super) struct AddressThread {
+    orders: Sender<Order>,
+    bell: Arc<OwnedFd>,
+}
+
+impl AddressThread {
+    /// Waits until every order is carried out, within a second.
+    pub fn finish(self) {
+        let (done, finished) = channel();
+        self.order(Order::Finish(done));
+        if finished.recv_timeout(FINISH_MAX).is_err() {
+            warn!("vrrp: the network did not follow within a second");
+        }
+    }
+
+    pub fn order(&self, order: Order) {
+        if self.orders.send(order).is_ok() {
+            // A full counter means that the bell has rung already.
+            let _rung = rustix::io::write(&*self.bell, &1u64.to_ne_bytes());
+        }
+    }
+}
+
+/// Everything the thread works with, opened before it starts, so that what is missing is an error
+/// at start.
+pub(super) struct Network {
+    interface: Interface,
+    virtual_addresses: Vec<VirtualAddress>,
+    socket: VrrpSocket,
+    announcer: Announcer,
+    addresses: Addresses,
+    monitor: Monitor,
+    /// The address advertisements come from.
+    pub source: IpAddr,
+    delivery: Delivery,
+    failing: bool,
+}
+
+impl Network {
+    /// Opens sockets on the interface and removes virtual addresses that an earlier process left.
+    pub fn open(
+        name: &str,
+        virtual_addresses: &[VirtualAddress],
+        unicast_peer: Option<IpAddr>,
+    ) -> Result<Network, ServeError> {
+        let interface = Interface::find(name).map_err(ServeError::network)?;
+        let virtual_ips: Vec<IpAddr> = virtual_addresses.iter().map(|v| v.address).collect();
+        let source = match virtual_ips.first() {
+            Some(IpAddr::V6(_)) => interface.primary_ipv6(&virtual_ips).map(IpAddr::V6),
+            _ => interface.primary_ipv4(&virtual_ips).map(IpAddr::V4),
+        };
+        let source = source.ok_or_else(|| {
+            ServeError::Runtime(format!(
+                "interface {name} has no address of its own to advertise from; give it one"
+            ))
+        })?;
+        let delivery = match unicast_peer {
+            Some(peer) => Delivery::Unicast { peer },
+            None => Delivery::Multicast,
+        };
+        let mut network = Network {
+            socket: VrrpSocket::open(&interface, source, delivery).map_err(ServeError::network)?,
+            announcer: Announcer::open(&interface).map_err(ServeError::network)?,
+            addresses: Addresses::open().map_err(ServeError::network)?,
+            monitor: Monitor::open().map_err(ServeError::network)?,
+            virtual_addresses: virtual_addresses.to_vec(),
+            interface,
+            source,
+            delivery,
+            failing: false,
+        };
+        network.clear_leftovers()?;
+        Ok(network)
+    }
+
+    /// Whether the interface can carry packets.
+    pub const fn is_running(&self) -> bool {
+        self.interface.up && self.interface.running
+    }
+
+    fn clear_leftovers(&mut self) -> Result<(), ServeError> {
+        let held = self
+            .addresses
+            .list(self.interface.index)
+            .map_err(ServeError::network)?;
+        for virtual_address in self.virtual_addresses.clone() {
+            let found = held
+                .iter()
+                .find(|held| held.address == virtual_address.address);
+            if let Some(held) = found {
+                warn!(
+                    "{} was left on {}: removed",
+                    held.address, self.interface.name
+                );
+                self.addresses
+                    .remove(self.interface.index, held.address, held.prefix_len)
+                    .map_err(ServeError::network)?;
+            }
+        }
+        // Shows now, not at the first failover, that the capability is missing.
+        let probe = self.virtual_addresses[0];
+        self.addresses
+            .put(
+                self.interface.index,
+                probe.address,
+                probe.prefix_len,
+                Some(Duration::from_secs(1)),
+            )
+            .and_then(|()| {
+                self.addresses
+                    .remove(self.interface.index, probe.address, probe.prefix_len)
+            })
+            .map_err(ServeError::network)
+    }
+
+    /// Starts the thread.
+    pub fn start(self, inbox: UnboundedSender<Message>) -> Result<AddressThread, ServeError> {
+        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map_err(|error| ServeError::Runtime(format!("cannot open an eventfd: {error}")))?;
+        let bell = Arc::new(bell);
+        let (orders, queue) = channel();
+        let heard = bell.clone();
+        thread::Builder::new()
+            .name("address".to_owned())
+            .spawn(move || self.run(&queue, &heard, &inbox))
+            .map_err(|error| ServeError::Runtime(format!("cannot start a thread: {error}")))?;
+        Ok(AddressThread { orders, bell })
+    }
+
+    fn run(mut self, queue: &Receiver<Order>, bell: &OwnedFd, inbox: &UnboundedSender<Message>) {
+        let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
+        loop {
+            let mut descriptors = [
+                PollFd::new(bell, PollFlags::IN),
+                PollFd::from_borrowed_fd(self.socket.as_fd(), PollFlags::IN),
+                PollFd::from_borrowed_fd(self.monitor.as_fd(), PollFlags::IN),
+            ];
+            if let Err(failure) = poll(&mut descriptors, None)
+                && failure != rustix::io::Errno::INTR
+            {
+                error!("vrrp: cannot wait for the network: {failure}");
+                return;
+            }
+            // What was heard goes first: a decision that is on its way may depend on it.
+            self.receive(&mut buffer, inbox);
+            self.watch(inbox);
+            let _count = rustix::io::read(bell, &mut [0u8; 8]);
+            while let Ok(order) = queue.try_recv() {
+                if let Order::Finish(done) = order {
+                    let _waited = done.send(());
+                    return;
+                }
+                self.perform(&order, inbox);
+            }
+            if inbox.is_closed() {
+                return;
+            }
+        }
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], inbox: &UnboundedSender<Message>) {
+        // A flood must not keep orders waiting: poll returns here for the rest.
+        for _ in 0..64 {
+            match self.socket.receive(buffer) {
+                Ok(Some(datagram)) => {
+                    let _ended = inbox.send(Message::Datagram(OwnedDatagram::of(&datagram)));
+                }
+                Ok(None) => return,
+                Err(failure) => {
+                    warn!("vrrp: {failure}");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn watch(&mut self, inbox: &UnboundedSender<Message>) {
+        for _ in 0..64 {
+            match self.monitor.poll_event() {
+                Ok(Some(event)) => self.note(&event, inbox),
+                Ok(None) => return,
+                Err(failure) => {
+                    warn!("vrrp: {failure}");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, event: &NetworkEvent, inbox: &UnboundedSender<Message>) {
+        let ours = |index: u32| index == self.interface.index;
+        let message = match event {
+            NetworkEvent::LinkChanged {
+                index, up, running, ..
+            } if ours(*index) => Message::InterfaceUp(*up && *running),
+            NetworkEvent::LinkGone { index, .. } if ours(*index) => Message::InterfaceUp(false),
+            NetworkEvent::AddressGone { index, address }
+                if ours(*index) && self.is_virtual(*address) =>
+            {
+                Message::AddressGone
+            }
+            NetworkEvent::LinkChanged { name, .. } if *name == self.interface.name => {
+                self.reopen(inbox);
+                return;
+            }
+            NetworkEvent::LinkChanged { .. }
+            | NetworkEvent::LinkGone { .. }
+            | NetworkEvent::AddressGone { .. }
+            | NetworkEvent::AddressAdded { .. }
+            | NetworkEvent::Overrun => return,
+        };
+        let _ended = inbox.send(message);
+    }
+
+    /// An interface was made again under our name: it has another index.
+    fn reopen(&mut self, inbox: &UnboundedSender<Message>) {
+        let Ok(interface) = Interface::find(&self.interface.name) else {
+            return;
+        };
+        let opened = VrrpSocket::open(&interface, self.source, self.delivery)
+            .and_then(|socket| Ok((socket, Announcer::open(&interface)?)));
+        if let Ok((socket, announcer)) = opened {
+            warn!("vrrp: interface {} was made again", interface.name);
+            (self.socket, self.announcer) = (socket, announcer);
+            let running = interface.up && interface.running;
+            self.interface = interface;
+            let _ended = inbox.send(Message::InterfaceUp(running));
+        }
+    }
+
+    fn is_virtual(&self, address: IpAddr) -> bool {
+        self.virtual_addresses
+            .iter()
+            .any(|virtual_one| virtual_one.address == address)
+    }
+
+    fn perform(&mut self, order: &Order, inbox: &UnboundedSender<Message>) {
+        let index = self.interface.index;
+        let result = match order {
+            Order::Put(lifetime) => {
+                let each = self.virtual_addresses.iter();
+                each.map(|v| {
+                    self.addresses
+                        .put(index, v.address, v.prefix_len, Some(*lifetime))
+                })
+                .collect::<Result<(), _>>()
+            }
+            Order::Remove => {
+                let each = self.virtual_addresses.iter();
+                each.map(|v| self.addresses.remove(index, v.address, v.prefix_len))
+                    .collect::<Result<(), _>>()
+            }
+            Order::Advertise(message) => self.socket.send(message),
+            Order::Finish(_) => Ok(()),
+            Order::Announce => {
+                let each = self.virtual_addresses.iter();
+                each.map(|v| self.announcer.announce(v.address))
+                    .collect::<Result<(), _>>()
+            }
+        };
+        match result {
+            Ok(()) => self.failing = false,
+            Err(failure) => {
+                // Said once, not at every interval.
+                if !std::mem::replace(&mut self.failing, true) {
+                    error!("vrrp: {failure}");
+                }
+                if matches!(order, Order::Put(_)) {
+                    let _ended = inbox.send(Message::AddressFailed);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+use super::super::report::Report;
+use super::{of, size, time};
+
+const HEALTHY: &str = r#"{
+    "version": "0.1.0",
+    "node": {"complete": true, "serving": true, "uptime_s": 273600},
+    "vrrp": {
+        "state": "MASTER", "reason": "the peer's process died", "effective_priority": 241,
+        "since_ms": 7980000, "virtual_addresses": ["10.0.0.100/32"], "holds_address": true,
+        "master_seen": null, "advertisements_sent": 8123, "received": 3,
+        "rejected": {"checksum": 2, "ttl": 0}, "lease_remaining_ms": 1800
+    },
+    "replication": {
+        "state": "connected", "progress": "streaming", "in_sync": true, "have_all": true,
+        "acknowledge": "peer", "degraded": false, "lag_items": 0, "bytes_sent": 12690000,
+        "bytes_received": 900, "connections": 2, "skew_ms": -3
+    },
+    "store": {"items": 1204331, "bytes": 851443712, "limit": 1073741824, "tombstones": 12}
+}"#;
+
+fn shown(body: &str) -> String {
+    let admin = "127.0.0.1:11280".parse().expect("an address");
+    of(&Report::read(body).expect("a status"), admin)
+}
+
+fn first_lines(from: &str, to: &str) -> Vec<String> {
+    let text = shown(&HEALTHY.replace(from, to));
+    let troubles = text.lines().take_while(|line| !line.is_empty());
+    troubles.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_healthy_master_is_told_in_one_line_and_in_full() {
+    let expected = "\
+OK: serves clients, MASTER, both hosts have everything
+
+twincached 0.1.0 at 127.0.0.1:11280, up 3 d 4 h
+address      MASTER for 2 h 13 min (the peer's process died)
+             10.0.0.100/32 here, lease ends in 1.8 s unless renewed, priority 241
+             advertisements: 8123 sent, 3 received, 2 rejected for checksum
+replication  connected, streaming, replies wait for the peer
+             peer has all of ours: yes, we have all of the peer's: yes
+             0 changes behind, 12.1 MiB sent, 900 B received, 2 connections, clocks 3 ms apart
+store        1204331 items, 812.0 MiB of 1.0 GiB (79 %), 12 tombstones
+";
+    assert_eq!(shown(HEALTHY), expected);
+}
+
+#[test]
+fn every_trouble_has_a_line_before_all_else() {
+    assert_eq!(
+        first_lines(r#""serving": true"#, r#""serving": false"#),
+        ["! does not serve clients yet"]
+    );
+    assert_eq!(
+        first_lines(r#""connected""#, r#""disconnected""#),
+        ["! no link to the peer: what is written now is on this host alone"]
+    );
+    assert_eq!(
+        first_lines(r#""in_sync": true"#, r#""in_sync": false"#),
+        ["! the peer is catching up: it does not have all of ours yet"]
+    );
+    assert_eq!(
+        first_lines(r#""holds_address": true"#, r#""holds_address": false"#),
+        ["! MASTER, but the virtual address is not here"]
+    );
+    assert_eq!(
+        first_lines(r#""skew_ms": -3"#, r#""skew_ms": 90500"#),
+        ["! the clocks of the two hosts are 1 min 30 s apart"]
+    );
+}
+
+#[test]
+fn a_node_without_peer_and_address_is_healthy() {
+    let text = shown(
+        r#"{"version": "0.1.0", "node": {"complete": true, "serving": true, "uptime_s": 1},
+            "vrrp": null, "replication": null, "store": {"items": 0}}"#,
+    );
+    let expected = "\
+OK: serves clients
+
+twincached 0.1.0 at 127.0.0.1:11280, up 1.0 s
+address      no virtual address
+replication  no peer
+store        0 items
+";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn fields_of_an_unexpected_kind_are_left_out() {
+    let text = shown(r#"{"node": {"uptime_s": "long"}, "vrrp": {"state": 3}, "replication": 7}"#);
+    assert!(text.contains("?: takes no part in failover"), "{text}");
+    assert!(Report::read("[]").is_none());
+    assert!(Report::read("VERSION").is_none());
+}
+
+#[test]
+fn times_and_sizes_have_the_unit_that_matters() {
+    assert_eq!(time(0), "0 ms");
+    assert_eq!(time(59_999), "59.9 s");
+    assert_eq!(time(61_000), "1 min 1 s");
+    assert_eq!(time(u64::MAX), "213503982334 d 14 h");
+    assert_eq!(size(1023), "1023 B");
+    assert_eq!(size(1536), "1.5 KiB");
+    assert_eq!(size(u64::MAX), "16777215.9 TiB");
+}

@@ -1,0 +1,141 @@
+//! The guard: a tiny child process that gives the address up if the server dies.
+//!
+//! It is started before any socket is opened, so it holds none of the server's descriptors, and
+//! reads a pipe whose other end only the server has. One byte tells whether the server is master.
+//! When the pipe ends without a farewell, the server is dead, however it died: the guard removes
+//! the addresses at once and, if the server was master, sends priority 0. The lease does the same
+//! later, should the guard die too.
+
+use std::io::{self, Read, Write};
+use std::net::IpAddr;
+use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
+
+use tracing::warn;
+use vrrp::linux::{Addresses, Interface, VrrpSocket};
+use vrrp::packet::{Advertisement, Authentication, Delivery, Version};
+
+use crate::config::{Guard, VrrpVersion};
+
+const MASTER: u8 = b'M';
+const BACKUP: u8 = b'B';
+const FAREWELL: u8 = b'F';
+
+/// The server's end.
+pub(super) struct GuardProcess {
+    child: Child,
+    pipe: Option<ChildStdin>,
+    master: bool,
+}
+
+impl GuardProcess {
+    /// Starts the guard as another run of this program.
+    pub fn start(guard: &Guard) -> io::Result<GuardProcess> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command
+            .args(guard.arguments())
+            .envs(guard.environment())
+            .stdin(Stdio::piped());
+        let mut child = command.spawn()?;
+        let pipe = child.stdin.take();
+        Ok(GuardProcess {
+            child,
+            pipe,
+            master: false,
+        })
+    }
+
+    /// Tells the guard what to do should the server die from now on.
+    pub fn set_master(&mut self, master: bool) {
+        if self.master != master {
+            self.master = master;
+            self.tell(if master { MASTER } else { BACKUP });
+        }
+    }
+
+    fn tell(&mut self, byte: u8) {
+        let written = self.pipe.as_mut().map(|pipe| pipe.write_all(&[byte]));
+        if let Some(Err(error)) = written {
+            warn!("the guard is gone ({error}): only the lease protects the address now");
+            self.pipe = None;
+        }
+    }
+}
+
+impl Drop for GuardProcess {
+    /// The server leaves in order: the guard has nothing to do.
+    fn drop(&mut self) {
+        self.tell(FAREWELL);
+        self.pipe = None;
+        let _status = self.child.wait();
+    }
+}
+
+/// The guard's own life.
+pub fn run(guard: &Guard) -> ExitCode {
+    // A signal to the whole process group is for the server; the guard outlives it.
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
+        // SAFETY: ignoring a signal touches no memory.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+    let mut master = false;
+    let mut byte = [0];
+    loop {
+        match io::stdin().read(&mut byte) {
+            Ok(0) => break,
+            Ok(_) => match byte[0] {
+                MASTER => master = true,
+                BACKUP => master = false,
+                FAREWELL => return ExitCode::SUCCESS,
+                _ => {}
+            },
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    match give_up(guard, master) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("twincached guard: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The server is dead: removes the addresses, and as master tells the others.
+fn give_up(guard: &Guard, master: bool) -> Result<(), Box<dyn std::error::Error>> {
+    let interface = Interface::find(&guard.interface)?;
+    let mut addresses = Addresses::open()?;
+    for address in &guard.addresses {
+        addresses.remove(interface.index, address.address, address.prefix_len)?;
+    }
+    if !master {
+        return Ok(());
+    }
+    eprintln!("twincached guard: the server died as master; its address is removed");
+    let virtual_ips: Vec<IpAddr> = guard.addresses.iter().map(|a| a.address).collect();
+    let source = match virtual_ips.first() {
+        Some(IpAddr::V6(_)) => interface.primary_ipv6(&virtual_ips).map(IpAddr::V6),
+        _ => interface.primary_ipv4(&virtual_ips).map(IpAddr::V4),
+    };
+    let source = source.ok_or("the interface has no address to advertise from")?;
+    let delivery = match guard.unicast_peer {
+        Some(peer) => Delivery::Unicast { peer },
+        None => Delivery::Multicast,
+    };
+    let farewell = Advertisement {
+        version: match guard.version {
+            VrrpVersion::Two => Version::V2,
+            VrrpVersion::Three => Version::V3,
+        },
+        virtual_router_id: guard.virtual_router_id,
+        priority: 0,
+        interval: guard.advertisement_interval,
+        addresses: virtual_ips,
+        authentication: guard
+            .password
+            .map_or(Authentication::None, Authentication::Password),
+    };
+    let message = farewell.encode(source, delivery.destination(source))?;
+    VrrpSocket::open(&interface, source, delivery)?.send(&message)?;
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! Listening for clients.
+//!
+//! Sockets are bound at start, so that a port in use is an error at once, but listen only when the
+//! node may answer: until then a client is refused and tries again, instead of being told by a
+//! half-filled node that its session does not exist.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use super::ServeError;
+use super::shared::Shared;
+use super::virtual_connections::Registration;
+use super::workers::{Accepted, Workers};
+use crate::config::Config;
+use crate::connection::Facts;
+
+/// What memcached answers at the connection limit.
+const TOO_MANY: &[u8] = b"ERROR Too many open connections\r\n";
+/// How long to wait before accepting again after the system refused.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Bound sockets that do not listen yet.
+pub(super) struct Ports {
+    tcp: Vec<(Socket, SocketAddr)>,
+    unix: Option<std::os::unix::net::UnixListener>,
+    backlog: i32,
+}
+
+impl Ports {
+    /// Binds what the configuration names.
+    pub fn bind(config: &Config) -> Result<Ports, ServeError> {
+        let mut tcp = Vec::new();
+        for address in &config.listen {
+            match bind_tcp(*address) {
+                Ok(socket) => tcp.push((socket, *address)),
+                // A kernel without IPv6 must not keep the IPv4 port from opening.
+                Err(error)
+                    if address.ip().is_unspecified()
+                        && address.is_ipv6()
+                        && error.raw_os_error() == Some(libc::EAFNOSUPPORT) => {}
+                Err(error) => return Err(ServeError::listen(*address, &error)),
+            }
+        }
+        let unix = match &config.unix_socket {
+            Some(socket) => Some(bind_unix(&socket.path, socket.mode).map_err(|error| {
+                ServeError::Runtime(format!(
+                    "cannot listen on {}: {error}",
+                    socket.path.display()
+                ))
+            })?),
+            None => None,
+        };
+        Ok(Ports {
+            tcp,
+            unix,
+            backlog: i32::try_from(config.backlog).unwrap_or(i32::MAX),
+        })
+    }
+
+    /// The first TCP port, 0 without one.
+    pub fn first_port(&self) -> u16 {
+        let address = self
+            .tcp
+            .first()
+            .and_then(|(socket, _)| socket.local_addr().ok());
+        address
+            .and_then(|address| address.as_socket())
+            .map_or(0, |address| address.port())
+    }
+
+    /// Listens from now on, and hands connections to the workers.
+    pub fn open(self, acceptor: &Arc<Acceptor>) -> io::Result<()> {
+        for (socket, address) in self.tcp {
+            socket.listen(self.backlog)?;
+            let listener = tokio::net::TcpListener::from_std(socket.into())?;
+            info!(
+                "listening for clients on {}",
+                listener.local_addr().unwrap_or(address)
+            );
+            tokio::spawn(acceptor.clone().accept_tcp(listener));
+        }
+        if let Some(listener) = self.unix {
+            listener.set_nonblocking(true)?;
+            let listener = tokio::net::UnixListener::from_std(listener)?;
+            tokio::spawn(acceptor.clone().accept_unix(listener));
+        }
+        Ok(())
+    }
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+fn bind_unix(path: &std::path::Path, mode: u32) -> io::Result<std::os::unix::net::UnixListener> {
+    use std::os::unix::fs::FileTypeExt;
+    // As memcached: a socket left by an earlier run is replaced, any other file is not.
+    if std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket()) {
+        std::fs::remove_file(path)?;
+    }
+    let listener = std::os::unix::net::UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    Ok(listener)
+}
+
+/// Accepts connections and hands them on, within the connection limit.
+pub(super) struct Acceptor {
+    shared: Arc<Shared>,
+    workers: Mutex<Workers>,
+    connections_max: u64,
+    fast: bool,
+    /// Set once the ports are open.
+    pub opened: watch::Sender<bool>,
+}
+
+impl Acceptor {
+    pub fn new(shared: Arc<Shared>, workers: Workers, config: &Config) -> Arc<Acceptor> {
+        Arc::new(Acceptor {
+            shared,
+            workers: Mutex::new(workers),
+            connections_max: config.connections_max as u64,
+            fast: config.connections_max_fast,
+            opened: watch::channel(false).0,
+        })
+    }
+
+    async fn accept_tcp(self: Arc<Acceptor>, listener: tokio::net::TcpListener) {
+        loop {
+            self.wait_for_room().await;
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    if let Err(error) = self.take_tcp(stream) {
+                        warn!("a client connection could not be taken: {error}");
+                    }
+                }
+                Err(error) => self.pause(&error).await,
+            }
+        }
+    }
+
+    async fn accept_unix(self: Arc<Acceptor>, listener: tokio::net::UnixListener) {
+        loop {
+            self.wait_for_room().await;
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    if let Ok(stream) = stream.into_std() {
+                        self.count();
+                        self.workers.lock().assign(Accepted::Unix(stream));
+                    }
+                }
+                Err(error) => self.pause(&error).await,
+            }
+        }
+    }
+
+    fn take_tcp(&self, stream: tokio::net::TcpStream) -> io::Result<()> {
+        let stream = stream.into_std()?;
+        if self.is_full() {
+            Facts::add(&self.shared.facts.rejected_connections, 1);
+            use std::io::Write;
+            let _unheard = (&stream).write(TOO_MANY);
+            return Ok(());
+        }
+        stream.set_nodelay(true)?;
+        SockRef::from(&stream).set_keepalive(true)?;
+        let local = stream.local_addr()?.ip();
+        let registration = if self.shared.virtual_addresses.contains(&unmapped(local)) {
+            let now = self.shared.clock.now();
+            if !self.shared.lease_holds(now) || self.shared.closing.applies(true) {
+                SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
+                return Ok(());
+            }
+            Some(Registration::new(self.shared.clone(), &stream))
+        } else {
+            None
+        };
+        self.count();
+        self.workers
+            .lock()
+            .assign(Accepted::Tcp(stream, registration));
+        Ok(())
+    }
+
+    fn count(&self) {
+        Facts::add(&self.shared.facts.curr_connections, 1);
+        Facts::add(&self.shared.facts.total_connections, 1);
+    }
+
+    fn is_full(&self) -> bool {
+        Facts::of(&self.shared.facts.curr_connections) >= self.connections_max
+    }
+
+    /// Without `maxconns_fast` connections beyond the limit wait in the kernel's queue.
+    async fn wait_for_room(&self) {
+        if self.fast || !self.is_full() {
+            return;
+        }
+        Facts::add(&self.shared.facts.listen_disabled_num, 1);
+        while self.is_full() {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn pause(&self, error: &io::Error) {
+        if !matches!(error.kind(), io::ErrorKind::ConnectionAborted) {
+            warn!("cannot accept a connection: {error}");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+fn unmapped(address: IpAddr) -> IpAddr {
+    address.to_canonical()
+}

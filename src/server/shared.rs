@@ -1,0 +1,150 @@
+//! What the threads of the server share.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use vrrp::time::Instant;
+
+use super::clock::Clock;
+use super::virtual_connections::VirtualConnections;
+use crate::connection::Facts;
+use crate::node::Status;
+use crate::store::Store;
+
+/// Shared by workers, the node thread and the main thread.
+pub struct Shared {
+    /// The one clock.
+    pub clock: Clock,
+    /// The items.
+    pub store: Arc<Store>,
+    /// Counts and settings for `stats`.
+    pub facts: Facts,
+    /// The virtual addresses of this pair.
+    pub virtual_addresses: Vec<IpAddr>,
+    /// Requests over a virtual address may be executed until then (nanoseconds of the clock).
+    lease_until: AtomicU64,
+    /// Client connections over a virtual address.
+    pub virtual_connections: VirtualConnections,
+    /// Mutations of clients are not executed: the node is leaving.
+    pub leaving: AtomicBool,
+    /// Connections end once their answers are out.
+    pub closing: Closing,
+    /// A sign of life of each worker (nanoseconds of the clock).
+    pub workers_at: Box<[AtomicU64]>,
+    /// Wakes connections that wait for the peer, one per worker.
+    pub wake: Box<[Notify]>,
+    /// Connections that wait, per worker: a worker without any is not woken.
+    pub waiting: Box<[AtomicUsize]>,
+    /// Wakes the node thread: there are changes to send.
+    pub link_wake: Notify,
+    link_woken: AtomicBool,
+    /// The state of the node as the node thread last published it.
+    pub status: Mutex<Option<Status>>,
+}
+
+/// Which connections end once their answers are out.
+#[derive(Default)]
+pub struct Closing {
+    virtual_ones: AtomicBool,
+    all: AtomicBool,
+}
+
+impl Closing {
+    /// Whether a connection is to end.
+    pub fn applies(&self, via_virtual_address: bool) -> bool {
+        self.all.load(Ordering::Acquire)
+            || via_virtual_address && self.virtual_ones.load(Ordering::Acquire)
+    }
+
+    /// Ends those over a virtual address, and with `all` the others too.
+    pub fn begin(&self, all: bool) {
+        self.virtual_ones.store(true, Ordering::Release);
+        self.all.store(all, Ordering::Release);
+    }
+
+    /// The node goes on.
+    pub fn end(&self) {
+        self.virtual_ones.store(false, Ordering::Release);
+        self.all.store(false, Ordering::Release);
+    }
+}
+
+impl AsRef<VirtualConnections> for Shared {
+    fn as_ref(&self) -> &VirtualConnections {
+        &self.virtual_connections
+    }
+}
+
+impl Shared {
+    /// For a server with this many workers.
+    pub fn new(
+        clock: Clock,
+        store: Arc<Store>,
+        facts: Facts,
+        virtual_addresses: Vec<IpAddr>,
+        workers: usize,
+    ) -> Shared {
+        let now = clock.now().as_nanos();
+        Shared {
+            clock,
+            store,
+            facts,
+            virtual_addresses,
+            lease_until: AtomicU64::new(0),
+            virtual_connections: VirtualConnections::default(),
+            leaving: AtomicBool::new(false),
+            closing: Closing::default(),
+            workers_at: (0..workers).map(|_| AtomicU64::new(now)).collect(),
+            wake: (0..workers).map(|_| Notify::new()).collect(),
+            waiting: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
+            link_wake: Notify::new(),
+            link_woken: AtomicBool::new(false),
+            status: Mutex::new(None),
+        }
+    }
+
+    /// Whether a request that came over a virtual address may be executed.
+    pub fn lease_holds(&self, now: Instant) -> bool {
+        now.as_nanos() < self.lease_until.load(Ordering::Acquire)
+    }
+
+    /// Moves the end of the lease; [`Instant::ZERO`] ends it.
+    pub fn set_lease(&self, until: Instant) {
+        self.lease_until.store(until.as_nanos(), Ordering::Release);
+    }
+
+    /// Changes were made: wakes the node thread, unless it is awake already.
+    pub fn wake_link(&self) {
+        if !self.link_woken.swap(true, Ordering::AcqRel) {
+            self.link_wake.notify_one();
+        }
+    }
+
+    /// The node thread is about to look for changes.
+    pub fn link_is_looking(&self) {
+        self.link_woken.store(false, Ordering::Release);
+    }
+
+    /// Wakes connections that wait for the peer.
+    pub fn wake_waiting(&self) {
+        for (notify, waiting) in self.wake.iter().zip(&self.waiting) {
+            if waiting.load(Ordering::Acquire) > 0 {
+                notify.notify_waiters();
+            }
+        }
+    }
+
+    /// Wakes every connection.
+    pub fn wake_all(&self) {
+        self.wake.iter().for_each(Notify::notify_waiters);
+    }
+
+    /// When the slowest worker last showed a sign of life.
+    pub fn slowest_worker_at(&self) -> Instant {
+        let times = self.workers_at.iter().map(|at| at.load(Ordering::Acquire));
+        Instant::from_nanos(times.min().unwrap_or(0))
+    }
+}
