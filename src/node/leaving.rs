@@ -64,7 +64,7 @@ impl Node {
     pub fn leave(&mut self, now: Instant) {
         match self.leaving {
             Leaving::No => {
-                info!("leaving: handing over to the peer");
+                info!("leaving");
                 self.begin_leaving(now, true);
             }
             Leaving::Draining { until, .. } => {

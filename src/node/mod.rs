@@ -124,7 +124,7 @@ impl Node {
     /// The peer could not be reached. `refused`: its host answers, but no process listens.
     pub fn dial_failed(&mut self, now: Instant, refused: bool) {
         if let Some(peer) = &mut self.peer {
-            peer.dial_failed(now, refused);
+            peer.dial_failed(now, refused, &self.store);
         }
         self.settle(now);
     }

@@ -1,12 +1,16 @@
 //! The state of a node for people and programs.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 use vrrp::router::Role;
 use vrrp::time::Instant;
 
 use super::Node;
+
+/// A link that has been silent for longer is not called in sync.
+const HEARD_LATELY: Duration = Duration::from_millis(500);
 
 /// Everything `/status` shows.
 #[derive(Clone, Debug, Serialize)]
@@ -176,6 +180,9 @@ impl Node {
     fn replication_status(&self, now: Instant, conflicts: u64) -> Option<ReplicationStatus> {
         let peer = self.peer.as_ref()?;
         let figures = peer.figures();
+        let heard_lately = figures
+            .heard_at
+            .is_some_and(|at| now.since(at) <= HEARD_LATELY);
         Some(ReplicationStatus {
             state: if peer.is_connected() {
                 "connected"
@@ -183,8 +190,8 @@ impl Node {
                 "disconnected"
             },
             progress: peer.progress(),
-            in_sync: peer.peer_is_in_sync(),
-            have_all: peer.is_in_sync(),
+            in_sync: peer.peer_is_in_sync() && heard_lately,
+            have_all: peer.is_in_sync() && heard_lately,
             acknowledge: if peer.waits() { "peer" } else { "local" },
             waiting_for_peer: self.store.acknowledged().is_holding(),
             degraded: peer.is_degraded(),

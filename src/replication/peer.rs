@@ -180,11 +180,11 @@ impl Peer {
     }
 
     /// Dialling failed. `refused`: the host answers, but no process listens there.
-    pub fn dial_failed(&mut self, now: Instant, refused: bool) {
+    pub fn dial_failed(&mut self, now: Instant, refused: bool, store: &Store) {
         self.dialling = false;
         if refused && self.death_watch {
-            self.death_watch = false;
-            self.events.push_back(Event::ProcessDied);
+            info!("replication: the peer's process is gone: its port refuses");
+            self.take_death(now, store);
         }
         self.redial_at = Some(now + self.redial_after);
         self.redial_after = (self.redial_after * 2).min(REDIAL_MAX);
@@ -463,7 +463,7 @@ impl Peer {
         let met_before = self.receiving.boot_id != 0;
         let new_boot = self.receiving.attach(hello.boot_id, hello.newest.len());
         if new_boot && met_before && self.death_watch {
-            self.events.push_back(Event::ProcessDied);
+            self.take_death(now, store);
         }
         self.death_watch = false;
         self.feeding = Some(id);
@@ -503,6 +503,15 @@ impl Peer {
         store.forget_told_flush();
         self.begin_comparison_if_due(store);
         if let Some(change) = self.sending.attach(now, told, store) {
+            self.announce(change, store);
+        }
+    }
+
+    /// The process at the other end of the lost session no longer runs.
+    fn take_death(&mut self, now: Instant, store: &Store) {
+        self.death_watch = false;
+        self.events.push_back(Event::ProcessDied);
+        if let Some(change) = self.sending.give_up(now, store) {
             self.announce(change, store);
         }
     }
@@ -586,9 +595,13 @@ impl Peer {
             }
             Change::Degraded => {
                 warn!(
-                    "replication degraded: the peer did not acknowledge within {} ms; \
-                     replies no longer wait, {} changes are on this host alone",
-                    self.options.acknowledge_timeout.as_millis(),
+                    "replication degraded: {}; replies no longer wait, {} changes are on this \
+                     host alone",
+                    if self.feeding.is_some() {
+                        "the peer does not acknowledge in time"
+                    } else {
+                        "the peer is gone"
+                    },
                     store.changes_unacknowledged(),
                 );
                 Event::Degraded

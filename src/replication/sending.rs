@@ -171,9 +171,21 @@ impl Sending {
         }
         if let Progress::Confirming(Targets { unmet: 0, .. }) = self.progress {
             self.progress = Progress::InSync { since: now };
+            if self.outstanding == 0 {
+                self.overdue_at = None;
+            }
             return Some(Change::InSync);
         }
         None
+    }
+
+    /// The peer's process is gone, and its memory with it: nobody is left to wait for.
+    pub fn give_up(&mut self, now: Instant, store: &Store) -> Option<Change> {
+        self.overdue_at = None;
+        store.acknowledged().is_holding().then(|| {
+            self.degrade(now, store);
+            Change::Degraded
+        })
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -221,8 +233,9 @@ impl Sending {
         };
         self.degraded = true;
         self.degradations += 1;
-        if let Progress::InSync { since } = &mut self.progress {
-            *since = now;
+        if !matches!(self.progress, Progress::Detached) {
+            // What is answered from now on is not on the peer: it has to catch up.
+            self.progress = Progress::CatchingUp(Targets::new(store.positions(), store));
         }
     }
 

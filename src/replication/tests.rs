@@ -221,6 +221,18 @@ fn a_peer_that_is_gone_costs_one_timeout_and_then_nothing() {
 }
 
 #[test]
+fn a_peer_that_is_back_in_time_ends_no_waiting() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.run(100);
+    pair.cut();
+    pair.run(100);
+    pair.link();
+    pair.run(500);
+    assert!(!pair.a.saw(&Event::Degraded) && !pair.b.saw(&Event::Degraded));
+}
+
+#[test]
 fn acknowledged_writes_return_a_second_after_the_peer_is_in_sync_again() {
     let mut pair = Pair::new();
     pair.link();

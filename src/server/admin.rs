@@ -20,6 +20,8 @@ use super::shared::Shared;
 /// The node thread has this long to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
+const NO_ANSWER: &str = "the node does not answer\n";
+
 #[derive(Clone)]
 struct Admin {
     shared: Arc<Shared>,
@@ -45,9 +47,11 @@ pub(super) async fn serve(
 }
 
 async fn status(State(admin): State<Admin>) -> Response {
-    match admin.shared.status.lock().clone() {
-        Some(status) => axum::Json(status).into_response(),
-        None => (StatusCode::SERVICE_UNAVAILABLE, "starting\n").into_response(),
+    let (reply, answer) = oneshot::channel();
+    let _ended = admin.node.send(Message::Status(reply));
+    match tokio::time::timeout(ANSWER_MAX, answer).await {
+        Ok(Ok(status)) => axum::Json(status).into_response(),
+        Ok(Err(_)) | Err(_) => (StatusCode::SERVICE_UNAVAILABLE, NO_ANSWER).into_response(),
     }
 }
 

@@ -17,9 +17,8 @@ use std::time::Duration;
 /// How long a server may take to tell its state. One that is frozen takes forever.
 const STATUS_LIMIT: Duration = Duration::from_secs(3);
 
-/// How long a handover may take: the server answers when the peer has everything or when it gave
-/// up waiting for that.
-const FAILOVER_LIMIT: Duration = Duration::from_secs(20);
+/// How long a server may take to decide on a handover. It answers before it has handed over.
+const FAILOVER_LIMIT: Duration = Duration::from_secs(5);
 
 /// Prints the state of the server whose admin port is `admin`, for people, or with `json` as the
 /// server sent it.
@@ -30,6 +29,9 @@ pub fn status(admin: SocketAddr, json: bool) -> ExitCode {
         Ok(answer) => answer,
         Err(error) => return unreachable(admin, &error),
     };
+    if answer.status == 503 {
+        return refused(format_args!("the server at {admin} is starting"));
+    }
     let report = match Report::read(&answer.body) {
         Some(report) if answer.status == 200 => report,
         _ => return refused(format_args!("what answers at {admin} is not twincached")),
@@ -49,7 +51,7 @@ pub fn status(admin: SocketAddr, json: bool) -> ExitCode {
 /// Makes the server whose admin port is `admin` hand the virtual address over to its peer; with
 /// `force` also when the peer lacks changes, which are then missing until this host is back.
 ///
-/// The exit code is 0 when the address was handed over, else 1.
+/// The exit code is 0 when the server does so, else 1.
 pub fn failover(admin: SocketAddr, force: bool) -> ExitCode {
     let target = if force {
         "/failover?force=1"

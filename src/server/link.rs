@@ -23,7 +23,7 @@ use super::hook::Hook;
 use super::shared::Shared;
 use crate::config::HostPort;
 use crate::connection::Facts;
-use crate::node::{Action, Node, Refused};
+use crate::node::{Action, Node, Refused, Status};
 use crate::replication::SessionId;
 
 /// Bytes taken from one connection before the others get their turn.
@@ -47,6 +47,8 @@ pub(super) enum Message {
     AddressFailed,
     /// SIGTERM.
     Leave,
+    /// `/status`.
+    Status(oneshot::Sender<Status>),
     /// `twincached failover`.
     HandOver {
         force: bool,
@@ -277,6 +279,9 @@ impl Link {
             Message::AddressGone => node.handle_address_gone(now),
             Message::AddressFailed => node.handle_address_failed(now),
             Message::Leave => node.leave(now),
+            Message::Status(reply) => {
+                let _unheard = reply.send(node.status(now));
+            }
             Message::HandOver { force, reply } => {
                 let _unheard = reply.send(node.hand_over(now, force));
             }

@@ -119,7 +119,7 @@ impl<'a> VrrpReport<'a> {
         texts.join(", ")
     }
 
-    /// The address of the other master that advertises, if one was heard.
+    /// The last other master that advertised, if one was heard.
     pub(in crate::server) fn master_seen(self) -> Option<&'a str> {
         self.text("master_seen").filter(|text| !text.is_empty())
     }

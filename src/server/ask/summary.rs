@@ -114,7 +114,8 @@ fn address(vrrp: VrrpReport<'_>) -> Vec<String> {
     if let Some(lease) = vrrp.lease_remaining_ms().filter(|_| vrrp.holds_address()) {
         let _ = write!(holding, ", lease ends in {} unless renewed", time(lease));
     }
-    if let Some(master) = vrrp.master_seen() {
+    // What a master heard is history.
+    if let Some(master) = vrrp.master_seen().filter(|_| vrrp.state() != "MASTER") {
         let _ = write!(holding, ", master heard: {master}");
     }
     if let Some(priority) = vrrp.effective_priority() {

@@ -191,10 +191,13 @@ fn ports_are_free(host: &Host) -> bool {
 mod tests {
     use super::*;
     use crate::config;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     /// What the server makes of the configuration of `plan`'s host `index`.
     fn read(plan: &Plan, index: usize) -> config::Config {
-        let name = format!("twincached-plan-{}-{index}", std::process::id());
+        static READS: AtomicU32 = AtomicU32::new(0);
+        let number = READS.fetch_add(1, Ordering::Relaxed);
+        let name = format!("twincached-plan-{}-{number}", std::process::id());
         let directory = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&directory).expect("a directory");
         std::fs::write(directory.join("secret"), "0123456789abcdef").expect("a file");
