@@ -291,7 +291,7 @@ impl ChangesWriter {
         out.len() - self.start
     }
 
-    pub fn end(self, out: &mut Vec<u8>, position: u64) {
+    pub fn end(self, out: &mut [u8], position: u64) {
         out[self.position_at..self.position_at + 8].copy_from_slice(&position.to_le_bytes());
         end(out, self.start);
     }

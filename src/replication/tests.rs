@@ -221,6 +221,19 @@ fn a_peer_that_is_gone_costs_one_timeout_and_then_nothing() {
 }
 
 #[test]
+fn a_peer_whose_port_refuses_is_not_waited_for() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.cut();
+    let ticket = pair.a.set(pair.now, "k", b"v");
+    assert!(!pair.a.store.acknowledged().covers(ticket));
+    pair.a.peer.dial_failed(pair.now, true, &pair.a.store);
+    pair.a.drain();
+    assert!(pair.a.store.acknowledged().covers(ticket));
+    assert!(pair.a.saw(&Event::ProcessDied) && pair.a.saw(&Event::Degraded));
+}
+
+#[test]
 fn a_peer_that_is_back_in_time_ends_no_waiting() {
     let mut pair = Pair::new();
     pair.link();

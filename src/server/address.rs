@@ -318,24 +318,21 @@ impl Network {
         let index = self.interface.index;
         let result = match order {
             Order::Put(lifetime) => {
-                let each = self.virtual_addresses.iter();
-                each.map(|v| {
+                let mut each = self.virtual_addresses.iter();
+                each.try_for_each(|v| {
                     self.addresses
                         .put(index, v.address, v.prefix_len, Some(*lifetime))
                 })
-                .collect::<Result<(), _>>()
             }
             Order::Remove => {
-                let each = self.virtual_addresses.iter();
-                each.map(|v| self.addresses.remove(index, v.address, v.prefix_len))
-                    .collect::<Result<(), _>>()
+                let mut each = self.virtual_addresses.iter();
+                each.try_for_each(|v| self.addresses.remove(index, v.address, v.prefix_len))
             }
             Order::Advertise(message) => self.socket.send(message),
             Order::Finish(_) => Ok(()),
             Order::Announce => {
-                let each = self.virtual_addresses.iter();
-                each.map(|v| self.announcer.announce(v.address))
-                    .collect::<Result<(), _>>()
+                let mut each = self.virtual_addresses.iter();
+                each.try_for_each(|v| self.announcer.announce(v.address))
             }
         };
         match result {

@@ -8,6 +8,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
 
 use tracing::warn;
@@ -35,6 +36,8 @@ impl GuardProcess {
             .args(guard.arguments())
             .envs(guard.environment())
             .stdin(Stdio::piped());
+        // Ctrl-C in a terminal goes to the whole foreground group: the guard outlives the server.
+        command.process_group(0);
         let mut child = command.spawn()?;
         let pipe = child.stdin.take();
         Ok(GuardProcess {

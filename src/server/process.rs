@@ -34,7 +34,7 @@ pub fn allow_connections(connections: usize) -> bool {
     limit.current = Some(wanted);
     let raised = rustix::process::Rlimit {
         maximum: Some(maximum),
-        ..limit.clone()
+        ..limit
     };
     setrlimit(Resource::Nofile, raised).is_ok() || setrlimit(Resource::Nofile, limit).is_ok()
 }
