@@ -59,34 +59,25 @@ impl Held {
     }
 
     /// Begins an answer of which only its end will say whether it must wait.
-    pub fn begin(&self, out: &[u8]) -> Option<Mark> {
-        Some(if self.marks.is_empty() {
+    pub fn begin(&self, out: &[u8]) -> Mark {
+        if self.marks.is_empty() {
             Mark::Output(out.len())
         } else {
             Mark::Held(self.bytes.len())
-        })
+        }
     }
 
-    /// Where the answer begun with `mark` is written.
-    pub fn output_from<'a>(
-        &'a mut self,
-        _mark: Option<Mark>,
-        out: &'a mut Vec<u8>,
-    ) -> &'a mut Vec<u8> {
-        self.output(out)
-    }
-
-    /// Ends it: it waits for `ticket`, if there is one that is not served.
+    /// Ends it: it waits for `ticket`, unless that is served.
     pub fn end(
         &mut self,
         mark: Mark,
-        ticket: Option<Ticket>,
+        ticket: Ticket,
         acknowledged: &Acknowledged,
         out: &mut Vec<u8>,
     ) {
-        let Some(ticket) = ticket.filter(|ticket| !acknowledged.covers(*ticket)) else {
+        if acknowledged.covers(ticket) {
             return;
-        };
+        }
         match mark {
             Mark::Output(start) => {
                 let answer = out.split_off(start);

@@ -342,18 +342,13 @@ impl Act<'_, '_> {
     }
 
     fn read_one(&mut self, read: &Read<'_>, with_cas: bool, reply: &Reply<'_>) {
-        let changes = read.touch.is_some() || read.vivify.is_some();
-        let mark = if changes {
-            self.held.begin(self.out)
-        } else {
-            None
-        };
-        let out = self.held.output_from(mark, self.out);
+        let mark = self.held.begin(self.out);
+        let out = self.held.output(self.out);
         let (_, ticket) = self.context.store.read(self.now, read, |item| match item {
             Some(item) => reply.hit(with_cas, item, out),
             None => reply.miss(read.key, out),
         });
-        if let Some(mark) = mark {
+        if let Some(ticket) = ticket {
             self.held
                 .end(mark, ticket, self.context.store.acknowledged(), self.out);
         }

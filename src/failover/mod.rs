@@ -227,6 +227,7 @@ pub fn yields_as_master(
 
 /// Whether the node may answer clients: a half-filled one must not say "no such session".
 pub fn may_serve(rules: &Rules, seen: &Seen, now: Instant, master: bool) -> bool {
-    let alone = !seen.hello_ever && now >= seen.started_at + rules.join_hold;
+    let sign = seen.peer_sign_at.unwrap_or(seen.started_at);
+    let alone = now >= sign.max(seen.started_at) + rules.join_hold;
     seen.complete || !rules.has_peer || master || alone
 }

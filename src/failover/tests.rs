@@ -210,8 +210,11 @@ fn clients_are_served_once_in_sync_as_master_or_alone() {
     assert!(!may_serve(&rules(), &seen, at(5_000), false));
     assert!(may_serve(&rules(), &seen, at(5_000), true));
     assert!(may_serve(&rules(), &seen, at(5_062), false));
-    seen.hello_ever = true;
-    assert!(!may_serve(&rules(), &seen, at(60_000), false));
+    // A peer is there and still gives its data.
+    seen.heartbeat(at(60_000), 9, standing(true, true, 240));
+    assert!(!may_serve(&rules(), &seen, at(60_100), false));
+    // It went away before all was given: half the data is better than none.
+    assert!(may_serve(&rules(), &seen, at(65_062), false));
     seen.complete = true;
-    assert!(may_serve(&rules(), &seen, at(5_000), false));
+    assert!(may_serve(&rules(), &seen, at(60_100), false));
 }

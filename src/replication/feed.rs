@@ -35,7 +35,9 @@ impl Peer {
             return false;
         };
         out.append(&mut session.output);
-        let more = self.feeding == Some(id) && self.transmit_feed(now, store, out);
+        // A session that is being closed says its farewell and nothing more.
+        let feeds = !session.closing && self.feeding == Some(id);
+        let more = feeds && self.transmit_feed(now, store, out);
         self.figures.bytes_sent += (out.len() - before) as u64;
         more
     }

@@ -174,8 +174,11 @@ impl Peer {
         let session = Session::open(now, dialled, nonce, self.options.secret.is_some());
         self.sessions.insert(id, session);
         if self.sessions.len() > SESSIONS_MAX {
-            warn!("too many connections on the replication port: the newest is closed");
-            self.close(now, id);
+            // The oldest stranger goes, so that strangers cannot keep the peer out.
+            let unproven = |entry: &(&SessionId, &Session)| !entry.1.is_established();
+            let oldest = self.sessions.iter().find(unproven).map(|(id, _)| *id);
+            warn!("too many connections on the replication port: one is closed");
+            self.close(now, oldest.unwrap_or(id));
         }
     }
 

@@ -386,7 +386,10 @@ impl Link {
             }
             match session.stream.try_write(&session.output[session.written..]) {
                 Ok(count) => session.written += count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                // One that is to be closed is not waited for: the other end may be frozen.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !session.closing => {
+                    return Ok(());
+                }
                 Err(error) => return Err(error),
             }
             if session.written == session.output.len() && session.more {
