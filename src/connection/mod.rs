@@ -7,20 +7,40 @@
 //!
 //! Order of calls: [`Connection::handle_bytes`] with what was read, write out what it appended,
 //! then [`Connection::resume`] as long as [`Connection::is_blocked`] says that requests wait, when
-//! the output has left or positions have moved.
+//! the output has left or positions have moved. Where [`Connection::has_work`] says so it can go on
+//! as soon as others had their turn, and where [`Connection::is_watching`] says so, it wants to be
+//! resumed a few times a second.
 
+mod act;
+mod adjustable;
+mod admin;
+mod clients;
 mod facts;
+#[cfg(test)]
+mod fixture;
 mod held;
+mod listing;
+mod observers;
+mod prefixes;
 mod statistics;
 #[cfg(test)]
 mod tests;
+mod uri;
+mod watchers;
+
+use std::sync::Arc;
 
 use vrrp::time::Instant;
 
+use self::act::{Act, Done, Retrieval, Unfinished};
+pub use self::adjustable::Adjustable;
+pub use self::clients::{Client, ClientState, Clients, Endpoint};
 pub use self::facts::{Facts, Process, Settings};
 use self::held::Held;
-use crate::command::{Command, Get, Outcome, Read, Ticket};
-use crate::protocol::{Decoder, Limits, Reply, Request, RequestError, Step};
+pub use self::observers::Observers;
+use self::watchers::Watcher;
+use crate::command::Get;
+use crate::protocol::{Decoder, Form, Limits, Reply, Step};
 use crate::store::Store;
 
 /// Output beyond this is written out before more is executed.
@@ -46,14 +66,6 @@ pub struct Context<'a> {
     pub leaving: bool,
 }
 
-/// What is left of a retrieval whose output would not fit at once.
-struct Unfinished {
-    keys: Vec<u8>,
-    with_cas: bool,
-    touch: Option<crate::command::Exptime>,
-    last: bool,
-}
-
 /// One client.
 pub struct Connection {
     decoder: Decoder,
@@ -62,6 +74,10 @@ pub struct Connection {
     need: usize,
     held: Held,
     unfinished: Option<Box<Unfinished>>,
+    /// The client said `watch`: it is shown these lines, and what it sends is not read any more.
+    watcher: Option<Arc<Watcher>>,
+    /// Its entry in [`Clients`].
+    client: Option<Arc<Client>>,
     /// Requests wait for room in the output, for the peer, or for a handover to end.
     blocked: bool,
     closing: bool,
@@ -76,9 +92,16 @@ impl Connection {
             need: 0,
             held: Held::default(),
             unfinished: None,
+            watcher: None,
+            client: None,
             blocked: false,
             closing: false,
         }
+    }
+
+    /// Tells under which entry of [`Clients`] the connection is listed.
+    pub fn identify(&mut self, client: Arc<Client>) {
+        self.client = Some(client);
     }
 
     /// Executes what `bytes` complete. Appends answers that may go to `out`.
@@ -89,8 +112,12 @@ impl Connection {
         context: &Context<'_>,
         out: &mut Vec<u8>,
     ) {
-        if self.closing {
+        if self.closing || self.watcher.is_some() {
             return;
+        }
+        if let Some(client) = &self.client {
+            client.used(now);
+            client.set_state(ClientState::Executing);
         }
         if self.input.is_empty() && !self.blocked {
             let used = self.execute(now, bytes, context, out);
@@ -99,6 +126,7 @@ impl Connection {
             self.input.extend_from_slice(bytes);
             self.execute_input(now, context, out);
         }
+        self.show_state();
     }
 
     /// Output has left or positions have moved: appends answers that may go now, and goes on with
@@ -107,12 +135,33 @@ impl Connection {
         self.held.release(context.store.acknowledged(), out);
         if self.blocked && !self.closing {
             self.execute_input(now, context, out);
+            self.show_state();
+        }
+        if let Some(watcher) = &self.watcher
+            && self.held.is_empty()
+            && out.len() <= OUTPUT_BYTES_MAX
+        {
+            let observers = &context.facts.observers;
+            observers.collect_evictions(unix_us(now, context), context.store);
+            watcher.take(out);
         }
     }
 
     /// Requests wait: read no more, call [`Connection::resume`].
     pub const fn is_blocked(&self) -> bool {
         self.blocked
+    }
+
+    /// An answer is unfinished that needs nothing but room in the output: call
+    /// [`Connection::resume`] once the output has left, even if there was none.
+    pub fn has_work(&self) -> bool {
+        self.unfinished.is_some() && !self.held.is_full()
+    }
+
+    /// Lines to watch may come at any time: call [`Connection::resume`] a few times a second. The
+    /// connection executes nothing any more.
+    pub const fn is_watching(&self) -> bool {
+        self.watcher.is_some()
     }
 
     /// Answers wait for the peer.
@@ -128,6 +177,17 @@ impl Connection {
     /// Bytes this connection keeps between two reads.
     pub fn memory(&self) -> usize {
         self.input.capacity() + self.held.memory()
+    }
+
+    fn show_state(&self) {
+        if let Some(client) = &self.client {
+            client.set_state(match () {
+                () if self.watcher.is_some() => ClientState::Watching,
+                () if !self.held.is_empty() => ClientState::Waiting,
+                () if self.blocked => ClientState::Writing,
+                () => ClientState::Reading,
+            });
+        }
     }
 
     fn execute_input(&mut self, now: Instant, context: &Context<'_>, out: &mut Vec<u8>) {
@@ -152,9 +212,11 @@ impl Connection {
         out: &mut Vec<u8>,
     ) -> usize {
         let mut at = 0;
+        let mut meta_commands = 0;
         self.blocked = false;
         self.need = 0;
-        self.finish_retrieval(now, context, out);
+        self.finish(now, context, out);
+        let client = self.client_id();
         while !self.closing && !self.blocked {
             if out.len() > OUTPUT_BYTES_MAX || self.held.is_full() {
                 self.blocked = true;
@@ -171,9 +233,11 @@ impl Connection {
                         self.blocked = true;
                         break;
                     }
+                    meta_commands += u64::from(matches!(request.reply.form, Form::Meta(_)));
                     let mut act = Act {
                         now,
                         context,
+                        client,
                         held: &mut self.held,
                         out,
                     };
@@ -184,6 +248,11 @@ impl Connection {
                         Done::Unfinished(rest) => {
                             self.unfinished = Some(rest);
                             self.blocked = true;
+                        }
+                        Done::Watch(watcher) => {
+                            self.watcher = Some(watcher);
+                            at = input.len();
+                            break;
                         }
                         Done::Close => self.closing = true,
                     }
@@ -198,6 +267,7 @@ impl Connection {
                     let mut act = Act {
                         now,
                         context,
+                        client,
                         held: &mut self.held,
                         out,
                     };
@@ -207,185 +277,55 @@ impl Connection {
                 }
             }
         }
+        if meta_commands > 0 {
+            Facts::add(&context.facts.cmd_meta, meta_commands);
+        }
         at
     }
 
-    /// Goes on with a retrieval that stopped because the output was full.
-    fn finish_retrieval(&mut self, now: Instant, context: &Context<'_>, out: &mut Vec<u8>) {
+    /// Goes on with an answer that stopped because the output was full, by a piece that leaves
+    /// others their turn.
+    fn finish(&mut self, now: Instant, context: &Context<'_>, out: &mut Vec<u8>) {
         let Some(rest) = self.unfinished.take() else {
             return;
-        };
-        let Unfinished {
-            with_cas,
-            touch,
-            last,
-            ..
-        } = *rest;
-        let get = Get {
-            line: &rest.keys,
-            with_cas,
-            touch,
-            last,
         };
         let mut act = Act {
             now,
             context,
+            client: self.client_id(),
             held: &mut self.held,
             out,
         };
-        if let Done::Unfinished(rest) = act.get(&get, &Reply::TEXT) {
-            self.unfinished = Some(rest);
-            self.blocked = true;
-        }
-    }
-}
-
-/// What became of a request.
-enum Done {
-    Answered,
-    Unfinished(Box<Unfinished>),
-    Close,
-}
-
-/// One request being performed.
-struct Act<'a, 'b> {
-    now: Instant,
-    context: &'a Context<'b>,
-    held: &'a mut Held,
-    out: &'a mut Vec<u8>,
-}
-
-impl Act<'_, '_> {
-    fn perform(&mut self, request: &Request<'_>) -> Done {
-        let (store, now) = (self.context.store, self.now);
-        let reply = &request.reply;
-        match &request.command {
-            Command::Get(get) => return self.get(get, reply),
-            Command::Read(read) => self.read(read, reply),
-            Command::Store(command) => {
-                let (outcome, ticket) = store.store(now, command);
-                self.answer(reply, &outcome, ticket);
-            }
-            Command::Delete(command) => {
-                let (outcome, ticket) = store.delete(now, command);
-                self.answer(reply, &outcome, ticket);
-            }
-            Command::Arithmetic(command) => {
-                let (outcome, ticket) = store.arithmetic(now, command);
-                self.answer(reply, &outcome, ticket);
-            }
-            Command::Touch(command) => {
-                let (outcome, ticket) = store.touch(now, command);
-                self.answer(reply, &outcome, ticket);
-            }
-            Command::FlushAll { delay } => self.flush(*delay, reply),
-            Command::MetaDebug { key } => {
-                let read = Read {
-                    bump: false,
-                    ..Read::of(key)
-                };
-                let out = self.held.output(self.out);
-                store.read(now, &read, |item| match item {
-                    Some(item) => reply.meta_debug(item, 1, item.key.len() + item.value.len(), out),
-                    None => reply.miss(key, out),
-                });
-            }
-            Command::Noop => reply.noop(self.held.output(self.out)),
-            Command::Version => reply.version(VERSION, self.held.output(self.out)),
-            Command::Verbosity(_) => reply.outcome(&Outcome::Ok, self.held.output(self.out)),
-            Command::Stats(arguments) => {
-                let out = self.held.output(self.out);
-                statistics::answer(now, self.context, arguments, reply, out);
-            }
-            Command::Quit => {
-                reply.quit(self.held.output(self.out));
-                return Done::Close;
-            }
-            Command::Admin(line) => self.admin(line, reply),
-        }
-        Done::Answered
-    }
-
-    fn get(&mut self, get: &Get<'_>, reply: &Reply<'_>) -> Done {
-        for key in get.keys() {
-            if self.out.len() > OUTPUT_BYTES_MAX || self.held.is_full() {
-                // The keys are slices of the line: what has not been asked for starts at this one.
-                let at = key.as_ptr().addr() - get.line.as_ptr().addr();
-                let Get {
+        let done = match *rest {
+            Unfinished::Retrieval(rest) => {
+                let Retrieval {
                     with_cas,
                     touch,
                     last,
                     ..
-                } = *get;
-                let keys = get.line[at..].to_vec();
-                return Done::Unfinished(Box::new(Unfinished {
-                    keys,
+                } = rest;
+                let get = Get {
+                    line: &rest.keys,
                     with_cas,
                     touch,
                     last,
-                }));
+                };
+                act.get(&get, &Reply::TEXT)
             }
-            let read = Read {
-                touch: get.touch,
-                ..Read::of(key)
-            };
-            self.read_one(&read, get.with_cas, reply);
-        }
-        if get.last {
-            reply.end(self.held.output(self.out));
-        }
-        Done::Answered
-    }
-
-    fn read(&mut self, read: &Read<'_>, reply: &Reply<'_>) {
-        self.read_one(read, false, reply);
-    }
-
-    fn read_one(&mut self, read: &Read<'_>, with_cas: bool, reply: &Reply<'_>) {
-        let mark = self.held.begin(self.out);
-        let out = self.held.output(self.out);
-        let (_, ticket) = self.context.store.read(self.now, read, |item| match item {
-            Some(item) => reply.hit(with_cas, item, out),
-            None => reply.miss(read.key, out),
-        });
-        if let Some(ticket) = ticket {
-            self.held
-                .end(mark, ticket, self.context.store.acknowledged(), self.out);
+            Unfinished::Listing(listing) => act.list(listing, &Reply::TEXT),
+        };
+        if let Done::Unfinished(rest) = done {
+            self.unfinished = Some(rest);
+            self.blocked = true;
         }
     }
 
-    /// Answers a mutation once the peer has it.
-    fn answer(&mut self, reply: &Reply<'_>, outcome: &Outcome, ticket: Ticket) {
-        if self.context.store.acknowledged().covers(ticket) {
-            reply.outcome(outcome, self.held.output(self.out));
-        } else {
-            self.held.hold(ticket, |out| reply.outcome(outcome, out));
-        }
+    fn client_id(&self) -> u32 {
+        self.client.as_ref().map_or(0, |client| client.id)
     }
+}
 
-    fn refuse(&mut self, reply: &Reply<'_>, error: &RequestError, forget: Option<&[u8]>) {
-        if let Some(key) = forget {
-            let ticket = self.context.store.forget(self.now, key);
-            if !self.context.store.acknowledged().covers(ticket) {
-                self.held.hold(ticket, |out| reply.error(error, out));
-                return;
-            }
-        }
-        reply.error(error, self.held.output(self.out));
-    }
-
-    fn flush(&mut self, delay: crate::command::Exptime, reply: &Reply<'_>) {
-        if !self.context.facts.settings.flush_enabled {
-            reply.error(&RequestError::FlushDisabled, self.held.output(self.out));
-            return;
-        }
-        match self.context.store.flush_all(self.now, delay) {
-            Some(ticket) => self.answer(reply, &Outcome::Ok, ticket),
-            None => reply.outcome(&Outcome::Ok, self.held.output(self.out)),
-        }
-    }
-
-    fn admin(&mut self, _line: &[u8], reply: &Reply<'_>) {
-        reply.error(&RequestError::UnknownCommand, self.held.output(self.out));
-    }
+/// Unix time of `now` in microseconds.
+fn unix_us(now: Instant, context: &Context<'_>) -> u64 {
+    context.store.unix_ms(now) * 1000 + now.as_nanos() / 1000 % 1000
 }

@@ -28,6 +28,9 @@ pub(super) const READ_BYTES: usize = 64 * 1024;
 /// An output buffer larger than this is given back when it is empty.
 const OUTPUT_BYTES_KEPT: usize = 64 * 1024;
 
+/// A connection that watches looks for lines this often.
+const WATCH_INTERVAL: Duration = Duration::from_millis(100);
+
 /// What a worker lends to its connections.
 pub(super) struct Buffers {
     pub read: Vec<u8>,
@@ -117,6 +120,12 @@ impl Client {
         &mut self,
         stream: &mut S,
     ) -> io::Result<Turn> {
+        if self.connection.has_work() {
+            // Others have their turn between two pieces of a long answer.
+            tokio::task::yield_now().await;
+            self.resume()?;
+            return Ok(Turn::Read);
+        }
         let shared = self.service.shared.clone();
         let woken = shared.wake[self.service.worker].notified();
         tokio::pin!(woken);
@@ -131,7 +140,8 @@ impl Client {
             }
         }
         let may_read = !self.connection.is_blocked();
-        let idle = self.service.idle_timeout;
+        let is_watching = self.connection.is_watching();
+        let idle = self.service.idle_timeout.filter(|_| !is_watching);
         let turn = tokio::select! {
             biased;
             () = woken => Turn::Woken,
@@ -139,6 +149,7 @@ impl Client {
                 read?;
                 Turn::Read
             }
+            () = tokio::time::sleep(WATCH_INTERVAL), if is_watching => Turn::Woken,
             () = tokio::time::sleep(idle.unwrap_or(Duration::MAX)), if idle.is_some() => Turn::Idle,
         };
         Ok(turn)

@@ -65,10 +65,7 @@ impl Setup {
             evict: config.evict,
             replicated: config.replication.is_some(),
         }));
-        let facts = connection::Facts {
-            settings: settings(config, tcp_port),
-            ..Default::default()
-        };
+        let facts = connection::Facts::new(settings(config, tcp_port));
         let addresses = config.vrrp.iter().flat_map(|vrrp| &vrrp.virtual_addresses);
         let addresses = addresses.map(|address| address.address).collect();
         let shared = Arc::new(Shared::new(clock, store, facts, addresses, config.threads));
@@ -360,5 +357,6 @@ fn settings(config: &Config, tcp_port: u16) -> connection::Settings {
             Dialect::Binary => "binary",
         },
         authentication: config.auth_file.is_some(),
+        stats_prefix_delimiter: config.stats_prefix_delimiter,
     }
 }

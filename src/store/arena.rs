@@ -242,6 +242,17 @@ impl Arena {
         }
     }
 
+    /// Bytes that a blob and its outside value take.
+    pub fn bytes(&self, handle: Handle) -> usize {
+        let header = self.header(handle);
+        let outside = if header.is(OUTSIDE) {
+            header.value_len() + OUTSIDE_OVERHEAD
+        } else {
+            0
+        };
+        header.words_needed() * 8 + outside
+    }
+
     /// Whether a blob of `words` fits the open segment.
     pub fn fits(&self, words: usize) -> bool {
         let open = self.segments.get(self.open).and_then(Option::as_ref);
@@ -404,6 +415,11 @@ impl Arena {
         let open = self.segments.get(self.open).and_then(Option::as_ref);
         let open_rest = open.map_or(0, |segment| SEGMENT_WORDS - segment.used);
         self.segments_held * SEGMENT_WORDS - self.words_live - open_rest
+    }
+
+    /// Words that living blobs use.
+    pub const fn words_live(&self) -> usize {
+        self.words_live
     }
 
     /// Segments held.

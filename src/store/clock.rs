@@ -101,6 +101,15 @@ impl Moment {
         u64::from(deadline.saturating_sub(self.ticks)) * MILLIS_PER_TICK
     }
 
+    /// Unix time in seconds of a deadline, rounded; `None` never expires.
+    pub const fn expires_unix_s(&self, deadline: u32) -> Option<u64> {
+        if deadline == NEVER {
+            return None;
+        }
+        let millis = (deadline.saturating_sub(2) as u64) * MILLIS_PER_TICK;
+        Some((self.zero_unix_ms + millis + 500) / 1000)
+    }
+
     pub const fn is_past(&self, deadline: u32) -> bool {
         deadline != NEVER && deadline <= self.ticks
     }

@@ -483,6 +483,7 @@ impl Shard {
         for _ in 0..buckets {
             if self.reap_bucket >= self.table.buckets() {
                 self.reap_bucket = 0;
+                self.counters.crawler_starts += 1;
                 return true;
             }
             let mut at = self.table.first_of(self.reap_bucket);
@@ -491,7 +492,9 @@ impl Shard {
                 let next = header.bucket_next;
                 if !header.is(TOMBSTONE) {
                     let hash = commons.hash(self.arena.key(at));
-                    self.survives(commons, moment, hash, at);
+                    let survives = self.survives(commons, moment, hash, at);
+                    self.counters.crawler_items_checked += 1;
+                    self.counters.crawler_reclaimed += u64::from(!survives);
                 }
                 at = next;
             }

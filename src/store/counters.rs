@@ -22,8 +22,6 @@ counters! {
     cmd_set,
     /// Touches, gat included.
     cmd_touch,
-    /// Meta commands are counted as what they do.
-    cmd_meta,
     /// Retrievals that found an item.
     get_hits,
     /// Retrievals that found none.
@@ -62,6 +60,20 @@ counters! {
     evicted_unfetched,
     /// Items evicted to make room.
     evictions,
+    /// Items evicted that had an exptime.
+    evicted_nonzero,
+    /// Items that a use moved to the young end of the LRU.
+    moves_within_lru,
+    /// Passes of the background search for expired items that went through a shard.
+    crawler_starts,
+    /// Items that the background search looked at.
+    crawler_items_checked,
+    /// Items that the background search reclaimed.
+    crawler_reclaimed,
+    /// Sparse segments emptied to be used again.
+    segments_emptied,
+    /// Items moved out of sparse segments.
+    items_moved,
     /// Expired or flushed items whose memory was taken back.
     reclaimed,
     /// Stores refused because the item was larger than `item_size_max`.

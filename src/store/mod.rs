@@ -11,6 +11,8 @@ mod changes;
 pub mod clock;
 mod commands;
 mod counters;
+mod dump;
+mod evicted;
 mod list;
 mod peer;
 mod pool;
@@ -30,6 +32,9 @@ use vrrp::time::Instant;
 pub use self::acknowledged::Acknowledged;
 use self::clock::Moment;
 pub use self::counters::Counters;
+pub use self::dump::{DumpCursor, DumpedItem};
+pub use self::evicted::Evicted;
+use self::evicted::EvictionLog;
 use self::pool::Pool;
 use self::shard::{Commons, NoRoom, Shard};
 pub use self::statistics::Statistics;
@@ -115,6 +120,7 @@ impl Store {
                 evict: options.evict,
                 tombstone_bytes_max: options.memory / TOMBSTONE_FRACTION / count,
                 item_size_max: AtomicUsize::new(options.item_size_max),
+                evictions: EvictionLog::default(),
             },
             zero_unix_ms: options.zero_unix_ms,
             clock_floor: AtomicU64::new(0),

@@ -43,6 +43,11 @@ impl Pool {
         self.used.load(Ordering::Relaxed)
     }
 
+    /// Bytes of segments that wait for reuse.
+    pub fn idle_bytes(&self) -> usize {
+        self.idle.lock().len() * SEGMENT_BYTES
+    }
+
     /// Whether `bytes` more stay within the limit.
     pub fn has_room(&self, bytes: usize) -> bool {
         self.used() + bytes <= self.limit()

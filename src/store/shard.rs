@@ -13,6 +13,7 @@ use super::arena::{
 };
 use super::clock::Moment;
 use super::counters::Counters;
+use super::evicted::EvictionLog;
 use super::list::{Changes, List, Lru};
 use super::pool::{Pool, SEGMENT_BYTES, SEGMENT_WORDS};
 use super::table::{Hash, Table};
@@ -40,6 +41,8 @@ pub(super) struct Commons {
     pub tombstone_bytes_max: usize,
     /// Largest value in bytes; the lower of both nodes' limits.
     pub item_size_max: AtomicUsize,
+    /// What was evicted, while someone wants to know.
+    pub evictions: EvictionLog,
 }
 
 impl Commons {
@@ -79,6 +82,8 @@ pub(super) struct Shard {
     pub cursors: Cursors,
     pub last_version: Version,
     pub counters: Counters,
+    /// Of the last eviction: seconds since zero, and for how long the item had not been used.
+    pub last_eviction: Option<(u32, u32)>,
     /// Keys read since the last hints were taken: length byte, key.
     pub hints: Vec<u8>,
     /// Where the background pass for expired items goes on.
@@ -134,6 +139,7 @@ impl Shard {
             },
             last_version: 0,
             counters: Counters::default(),
+            last_eviction: None,
             hints: Vec::new(),
             reap_bucket: 0,
         }
@@ -399,6 +405,7 @@ impl Shard {
 
     /// Makes an item the most recently used.
     pub fn renew(&mut self, moment: &Moment, handle: Handle) {
+        self.counters.moves_within_lru += 1;
         self.arena.header_mut(handle).used_at = moment.seconds;
         self.lru.unlink(&mut self.arena, handle);
         self.lru.push_back(&mut self.arena, handle);
@@ -469,7 +476,9 @@ impl Shard {
             }
             let new = self.arena.relocate(&commons.pool, old);
             self.moved(commons, old, new);
+            self.counters.items_moved += 1;
         }
+        self.counters.segments_emptied += 1;
         true
     }
 
@@ -504,8 +513,14 @@ impl Shard {
         }
         let header = self.arena.header(handle);
         self.counters.evictions += 1;
+        self.counters.evicted_nonzero += u64::from(header.deadline != 0);
+        let idle = moment.seconds.saturating_sub(header.used_at);
+        self.last_eviction = Some((moment.seconds, idle));
         self.counters.evicted_unfetched += u64::from(!header.is(FETCHED));
         let version = header.version;
+        if commons.evictions.is_on() {
+            commons.evictions.note(&self.view(moment, handle));
+        }
         if self.peer_may_have_older(commons, handle) {
             self.entomb(commons, handle, version);
         } else {

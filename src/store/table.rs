@@ -77,6 +77,11 @@ impl Table {
         self.buckets.len()
     }
 
+    /// Bytes of the buckets, as the pool counts them.
+    pub fn bytes(&self) -> usize {
+        self.buckets.capacity() * size_of::<Handle>()
+    }
+
     /// The first item of a bucket, [`NIL`] where it is empty or there is no such bucket.
     pub fn first_of(&self, bucket: usize) -> Handle {
         self.buckets.get(bucket).copied().unwrap_or(NIL)

@@ -1,0 +1,282 @@
+"""Whatever dies, hangs or is taken away: the address is served by one host, and leftovers go.
+
+The table of holders is recorded in each test and printed with its failure.
+"""
+
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from faults import delete_interface, make_interface, plug_cable, pull_cable, set_interface
+from lab import VIRTUAL_ADDRESS, ip, wait_for
+from table import (
+    DOUBLE_SERVICE_MAX,
+    HOST_DEATH_MAX,
+    LEASE_MAX,
+    PROCESS_DEATH_MAX,
+    add_address,
+    assert_moved,
+    assert_nothing_moves,
+    delete_address,
+    gone_after,
+)
+
+ADDRESS = f"{VIRTUAL_ADDRESS}/32"
+
+
+def guard_of(node):
+    """The process id of a node's guard."""
+    for pid in node.pids():
+        with open(f"/proc/{pid}/cmdline", "rb") as arguments:
+            if b"guard" in arguments.read().split(b"\0")[1:2]:
+                return pid
+    return None
+
+
+def store(pair, key, value):
+    """A write over the virtual address that was acknowledged."""
+    client = pair.client()
+    assert client.set(key, (0, value))
+    client.close()
+
+
+def assert_whole(pair, master):
+    """The pair is as before the fault: one master, in sync, data there, and it can fail over."""
+    pair.wait_until_ready(25)
+    assert pair.roles()[0] is master
+    client = pair.client()
+    assert client.get("before") == (0, b"1")
+    client.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT], ids=["kill-9", "abort"])
+def test_the_server_dies_and_its_guard_removes_the_address(pair, measured, number):
+    """kill -9 is what the OOM killer does; abort is how a panic ends."""
+    master, standby = pair.roles()
+    store(pair, "before", b"1")
+    struck = time.monotonic()
+    master.process.send_signal(number)
+    master.process.wait(timeout=10)
+    pair.wait_for_holder(standby)
+    moved = assert_moved(pair, struck, master, standby, PROCESS_DEATH_MAX, PROCESS_DEATH_MAX)
+    wait_for(lambda: not master.pids(), "the guard has ended")
+    assert "the server died as master" in master.log()
+    assert pair.recorder.longest_double(struck) <= DOUBLE_SERVICE_MAX
+    master.start()
+    assert_whole(pair, standby)
+    measured(moved)
+
+
+def test_a_server_without_its_guard_goes_on_and_its_leftover_goes_with_the_lease(pair, measured):
+    master, standby = pair.roles()
+    store(pair, "before", b"1")
+    os.kill(guard_of(master), signal.SIGKILL)
+    assert_nothing_moves(pair, 2.5)
+    later = guard_of(master)
+    struck = time.monotonic()
+    if later is not None:
+        os.kill(later, signal.SIGKILL)
+    master.kill9()
+    pair.wait_for_holder(standby)
+    # The dead host serves nobody, so its address may stand as long as the lease.
+    measured(assert_moved(pair, struck, master, standby, PROCESS_DEATH_MAX, LEASE_MAX))
+    master.start()
+    assert_whole(pair, standby)
+
+
+def test_server_and_guard_die_at_once_and_the_kernel_removes_the_address(pair, measured):
+    master, standby = pair.roles()
+    store(pair, "before", b"1")
+    struck = time.monotonic()
+    master.kill_everything()
+    pair.wait_for_holder(standby)
+    measured(assert_moved(pair, struck, master, standby, PROCESS_DEATH_MAX, LEASE_MAX))
+    master.start()
+    assert_whole(pair, standby)
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["server", "everything"])
+def test_what_hangs_loses_the_address_and_wakes_as_backup(pair, measured, whole):
+    master, standby = pair.roles()
+    store(pair, "before", b"1")
+    struck = time.monotonic()
+    if whole:
+        master.freeze()
+    else:
+        master.process.send_signal(signal.SIGSTOP)
+    pair.wait_for_holder(standby)
+    moved = assert_moved(pair, struck, master, standby, HOST_DEATH_MAX, LEASE_MAX)
+    time.sleep(max(0.0, struck + 4 - time.monotonic()))
+    woken = time.monotonic()
+    master.wake()
+    pair.wait_for_return(master)
+    assert pair.recorder.changes_since(woken) == [], pair.recorder.describe(struck)
+    assert_whole(pair, standby)
+    measured(moved)
+
+
+def test_a_short_hang_moves_nothing(pair):
+    master, _ = pair.roles()
+    store(pair, "before", b"1")
+    since = time.monotonic()
+    master.freeze()
+    time.sleep(0.8)
+    master.wake()
+    time.sleep(3)
+    assert pair.recorder.changes_since(since) == [], pair.recorder.describe(since)
+    assert_whole(pair, master)
+
+
+def test_a_leftover_found_at_start_is_removed_before_anything_else(pair, measured):
+    master, standby = pair.roles()
+    store(pair, "before", b"1")
+    assert standby.sigterm() == 0
+    add_address(standby, ADDRESS)
+    started = time.monotonic()
+    standby.start()
+    pair.wait_for_holder(master)
+    took = gone_after(pair, standby, started)
+    assert took <= DOUBLE_SERVICE_MAX
+    assert f"{VIRTUAL_ADDRESS} was left on eth0: removed" in standby.log()
+    pair.wait_for_return(standby)
+    assert_whole(pair, master)
+    measured(f"gone {took:.2f} s after the start")
+
+
+def test_an_address_that_someone_removes_comes_back(pair, measured):
+    master, _ = pair.roles()
+    store(pair, "before", b"1")
+    client = pair.client()
+    client.get("before")
+    slowest = 0.0
+    for _ in range(3):
+        struck = time.monotonic()
+        delete_address(master, ADDRESS)
+        pair.wait_for_holder(master, 3)
+        slowest = max(slowest, pair.recorder.longest_vacancy(struck))
+        time.sleep(0.3)
+    assert slowest <= 0.5
+    assert "was removed by someone else; it is added again" in master.log()
+    # The client's connection survives, as nobody answered for the address meanwhile.
+    assert client.get("before") == (0, b"1")
+    assert_whole(pair, master)
+    measured(f"back after {slowest:.3f} s")
+
+
+def test_an_interface_that_goes_down_and_up_returns_as_backup(pair, measured):
+    master, standby = pair.roles()
+    store(pair, "before", b"1")
+    struck = time.monotonic()
+    set_interface(master, "down")
+    pair.wait_for_holder(standby)
+    moved = assert_moved(pair, struck, master, standby, HOST_DEATH_MAX, PROCESS_DEATH_MAX)
+    set_interface(master, "up")
+    up = time.monotonic()
+    pair.wait_for_return(master)
+    assert pair.recorder.changes_since(up) == [], pair.recorder.describe(struck)
+    assert_whole(pair, standby)
+    measured(moved)
+
+
+def test_carrier_loss_gives_the_address_up_and_returns_as_backup(pair, measured):
+    master, standby = pair.roles()
+    store(pair, "before", b"1")
+    struck = time.monotonic()
+    pull_cable(master)
+    pair.wait_for_holder(standby)
+    moved = assert_moved(pair, struck, master, standby, HOST_DEATH_MAX, PROCESS_DEATH_MAX)
+    assert master.state() == "BACKUP"
+    plugged = time.monotonic()
+    plug_cable(master)
+    pair.wait_for_return(master)
+    assert pair.recorder.changes_since(plugged) == [], pair.recorder.describe(struck)
+    assert_whole(pair, standby)
+    measured(moved)
+
+
+def test_carrier_loss_of_the_standby_moves_nothing(pair):
+    master, standby = pair.roles()
+    store(pair, "before", b"1")
+    pull_cable(standby)
+    assert_nothing_moves(pair, 6)
+    plug_cable(standby)
+    pair.wait_for_return(standby)
+    assert_whole(pair, master)
+
+
+def test_a_renamed_interface_keeps_its_address_and_its_guard(pair, measured):
+    master, standby = pair.roles()
+    store(pair, "before", b"1")
+    set_interface(master, "name", "lan0")
+    assert_nothing_moves(pair, 3)
+    struck = time.monotonic()
+    master.kill9()
+    pair.wait_for_holder(standby)
+    moved = assert_moved(pair, struck, master, standby, PROCESS_DEATH_MAX, PROCESS_DEATH_MAX)
+    ip("-n", master.namespace, "link", "set", "lan0", "name", "eth0")
+    master.start()
+    assert_whole(pair, standby)
+    measured(moved)
+
+
+def test_an_interface_that_is_deleted_and_made_again_is_used_again(pair, measured):
+    master, standby = pair.roles()
+    store(pair, "before", b"1")
+    struck = time.monotonic()
+    delete_interface(master)
+    pair.wait_for_holder(standby)
+    moved = assert_moved(pair, struck, master, standby, HOST_DEATH_MAX, PROCESS_DEATH_MAX)
+    time.sleep(1)
+    make_interface(master)
+    pair.wait_for_return(master)
+    heard = json.loads(master.http_get("/status")[1])["vrrp"]["received"]
+    wait_for(
+        lambda: json.loads(master.http_get("/status")[1])["vrrp"]["received"] > heard,
+        "advertisements are heard again",
+        5,
+    )
+    # And it can hold the address again, also without the link's word.
+    struck = time.monotonic()
+    standby.kill9()
+    pair.wait_for_holder(master)
+    assert_moved(pair, struck, standby, master, PROCESS_DEATH_MAX, PROCESS_DEATH_MAX)
+    assert_nothing_moves(pair, 3)
+    standby.start()
+    assert_whole(pair, master)
+    measured(moved)
+
+
+def test_another_address_with_a_lifetime_stays_untouched(pair):
+    """As a DHCP client manages it, in the same network and beside the virtual one."""
+    master, standby = pair.roles()
+    store(pair, "before", b"1")
+    add_address(master, "10.77.0.50/24", "valid_lft", "600", "preferred_lft", "300")
+    before = entry(master, "10.77.0.50")
+    time.sleep(1.5)
+    assert same(entry(master, "10.77.0.50"), before)
+    master.kill9()
+    pair.wait_for_holder(standby)
+    assert same(entry(master, "10.77.0.50"), before)
+    master.start()
+    assert_whole(pair, standby)
+    assert same(entry(master, "10.77.0.50"), before)
+    assert standby.sigterm() == 0
+    pair.wait_for_holder(master)
+    assert same(entry(master, "10.77.0.50"), before)
+
+
+def entry(host, address):
+    """What the kernel says of an address."""
+    shown = json.loads(ip("-n", host.namespace, "-j", "address", "show", "dev", "eth0"))
+    return next(one for one in shown[0]["addr_info"] if one["local"] == address)
+
+
+def same(now, before):
+    """Only its age has changed."""
+    ages = ("valid_life_time", "preferred_life_time")
+    rest = [{key: value for key, value in one.items() if key not in ages} for one in (now, before)]
+    aged = [before[age] - now[age] for age in ages]
+    return rest[0] == rest[1] and aged[0] == aged[1] and 0 <= aged[0] <= 30
