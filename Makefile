@@ -1,6 +1,6 @@
 # The recipes stand in tests/run, where they can be read and run without make.
 
-.PHONY: demo test bench check clean
+.PHONY: demo test bench bench-failover check clean
 
 demo: ## a complete pair on this machine, in network namespaces
 	cargo build --release
@@ -11,6 +11,9 @@ test: ## everything; as root it includes the pair in network namespaces
 
 bench: ## release build and comparisons
 	@tests/run bench
+
+bench-failover: ## the same faults on memcached with keepalived and on twincached, as root
+	@tests/run bench-failover
 
 check: ## formatting and lints
 	@tests/run check

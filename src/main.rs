@@ -14,16 +14,7 @@ fn main() -> ExitCode {
 
 fn run(invocation: Invocation) -> ExitCode {
     match invocation {
-        Invocation::Serve(config) => {
-            server::log::start(config.verbosity);
-            match server::serve(&config) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => {
-                    eprintln!("twincached: {error}");
-                    ExitCode::FAILURE
-                }
-            }
-        }
+        Invocation::Serve(config) => server::daemon::run(*config),
         Invocation::Check(path) => match config::load(&path) {
             Ok(config) => {
                 config

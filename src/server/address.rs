@@ -122,6 +122,8 @@ pub(super) struct Network {
     pub source: IpAddr,
     delivery: Delivery,
     failing: bool,
+    /// The interface was deleted; one made again under its name is not in use yet.
+    gone: bool,
 }
 
 impl Network {
@@ -156,6 +158,7 @@ impl Network {
             source,
             delivery,
             failing: false,
+            gone: false,
         };
         network.clear_leftovers()?;
         Ok(network)
@@ -268,18 +271,27 @@ impl Network {
     }
 
     fn note(&mut self, event: &NetworkEvent, inbox: &UnboundedSender<Message>) {
-        let ours = |index: u32| index == self.interface.index;
+        // An interface made again may have the old number, but none of the old sockets' groups.
+        let ours = |index: u32| index == self.interface.index && !self.gone;
         let message = match event {
             NetworkEvent::LinkChanged {
                 index, up, running, ..
             } if ours(*index) => Message::InterfaceUp(*up && *running),
-            NetworkEvent::LinkGone { index, .. } if ours(*index) => Message::InterfaceUp(false),
+            NetworkEvent::LinkGone { index, .. } if ours(*index) => {
+                self.gone = true;
+                Message::InterfaceUp(false)
+            }
             NetworkEvent::AddressGone { index, address }
                 if ours(*index) && self.is_virtual(*address) =>
             {
                 Message::AddressGone
             }
             NetworkEvent::LinkChanged { name, .. } if *name == self.interface.name => {
+                self.reopen(inbox);
+                return;
+            }
+            // Advertisements need our own address, which comes after the interface.
+            NetworkEvent::AddressAdded { address, .. } if self.gone && *address == self.source => {
                 self.reopen(inbox);
                 return;
             }
@@ -304,6 +316,7 @@ impl Network {
             (self.socket, self.announcer) = (socket, announcer);
             let running = interface.up && interface.running;
             self.interface = interface;
+            self.gone = false;
             let _ended = inbox.send(Message::InterfaceUp(running));
         }
     }

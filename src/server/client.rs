@@ -20,7 +20,7 @@ use super::process;
 use super::sections;
 use super::shared::Shared;
 use super::virtual_connections::Registration;
-use crate::connection::{Connection, Context, Facts};
+use crate::connection::{Client as Who, Connection, Context, Facts};
 use crate::protocol::Limits;
 
 /// Bytes read at once.
@@ -47,11 +47,17 @@ pub(super) struct Service {
     pub idle_timeout: Option<Duration>,
 }
 
-/// Serves one client until it ends.
-pub(super) async fn serve<S>(mut stream: S, via_virtual: Option<Registration>, service: Service)
-where
+/// Serves one client until it ends. `who` is how people see it.
+pub(super) async fn serve<S>(
+    mut stream: S,
+    who: Arc<Who>,
+    via_virtual: Option<Registration>,
+    service: Service,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let observers = &service.shared.clone().facts.observers;
+    observers.connected(service.shared.unix_us(), &who);
     let mut client = Client {
         connection: Connection::new(service.limits),
         output: Vec::new(),
@@ -62,6 +68,7 @@ where
         via_virtual: via_virtual.is_some(),
         service,
     };
+    client.connection.identify(who.clone());
     let outcome = client.run(&mut stream).await;
     client.count_waiting(false);
     client
@@ -70,6 +77,12 @@ where
         .facts
         .curr_connections
         .fetch_sub(1, Ordering::Relaxed);
+    let reason = match &outcome {
+        Ok(End::Idle) => "idle_timeout",
+        Ok(End::Normal) => "normal",
+        Err(_) => "error",
+    };
+    observers.disconnected(client.service.shared.unix_us(), &who, reason);
     if let Err(error) = outcome {
         tracing::debug!("a client connection ended: {error}");
     }
@@ -90,6 +103,12 @@ struct Client {
     service: Service,
 }
 
+/// How a connection ended that no error ended.
+enum End {
+    Normal,
+    Idle,
+}
+
 /// Why the connection goes on.
 enum Turn {
     Read,
@@ -98,18 +117,18 @@ enum Turn {
 }
 
 impl Client {
-    async fn run<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {
+    async fn run<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<End> {
         loop {
             self.flush(stream).await?;
             if self.ended && !self.connection.is_holding() {
-                return Ok(());
+                return Ok(End::Normal);
             }
             match self.next_turn(stream).await? {
                 Turn::Read => {}
                 Turn::Woken => self.resume()?,
                 Turn::Idle => {
                     Facts::add(&self.service.shared.facts.idle_kicks, 1);
-                    return Ok(());
+                    return Ok(End::Idle);
                 }
             }
         }

@@ -6,6 +6,7 @@
 //! the addresses at once and, if the server was master, sends priority 0. The lease does the same
 //! later, should the guard die too.
 
+use std::ffi::CStr;
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::os::unix::process::CommandExt;
@@ -31,8 +32,11 @@ pub(super) struct GuardProcess {
 impl GuardProcess {
     /// Starts the guard as another run of this program.
     pub fn start(guard: &Guard) -> io::Result<GuardProcess> {
-        let mut command = Command::new(std::env::current_exe()?);
+        // Not by its name: that may lead through a directory closed to the user of `-u`, or to a
+        // newer version by now.
+        let mut command = Command::new("/proc/self/exe");
         command
+            .arg0("twincached")
             .args(guard.arguments())
             .envs(guard.environment())
             .stdin(Stdio::piped());
@@ -75,11 +79,15 @@ impl Drop for GuardProcess {
 
 /// The guard's own life.
 pub fn run(guard: &Guard) -> ExitCode {
+    // Executed as /proc/self/exe, it would be listed as `exe`.
+    let _unnamed = rustix::thread::set_name(c"twincached");
     // A signal to the whole process group is for the server; the guard outlives it.
     for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
         // SAFETY: ignoring a signal touches no memory.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
+    // Looked up now, so that it is found under another name too should it be renamed.
+    let index = Interface::find(&guard.interface).map(|found| found.index);
     let mut master = false;
     let mut byte = [0];
     loop {
@@ -95,7 +103,7 @@ pub fn run(guard: &Guard) -> ExitCode {
             Err(_) => break,
         }
     }
-    match give_up(guard, master) {
+    match give_up(guard, index.ok(), master) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("twincached guard: {error}");
@@ -105,8 +113,13 @@ pub fn run(guard: &Guard) -> ExitCode {
 }
 
 /// The server is dead: removes the addresses, and as master tells the others.
-fn give_up(guard: &Guard, master: bool) -> Result<(), Box<dyn std::error::Error>> {
-    let interface = Interface::find(&guard.interface)?;
+fn give_up(
+    guard: &Guard,
+    index: Option<u32>,
+    master: bool,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let name = index.and_then(present_name);
+    let interface = Interface::find(name.as_deref().unwrap_or(&guard.interface))?;
     let mut addresses = Addresses::open()?;
     for address in &guard.addresses {
         addresses.remove(interface.index, address.address, address.prefix_len)?;
@@ -141,4 +154,14 @@ fn give_up(guard: &Guard, master: bool) -> Result<(), Box<dyn std::error::Error>
     let message = farewell.encode(source, delivery.destination(source))?;
     VrrpSocket::open(&interface, source, delivery)?.send(&message)?;
     Ok(())
+}
+
+/// What the interface of this number is called now; `None` if it was deleted.
+fn present_name(index: u32) -> Option<String> {
+    let mut name = [0; libc::IF_NAMESIZE];
+    // SAFETY: the buffer has the length that the call demands; it writes a terminated name.
+    let found = unsafe { libc::if_indextoname(index, name.as_mut_ptr()) };
+    let name = name.map(|byte| byte as u8);
+    let name = CStr::from_bytes_until_nul(&name).ok()?;
+    (!found.is_null()).then(|| name.to_string_lossy().into_owned())
 }

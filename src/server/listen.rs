@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use super::shared::Shared;
 use super::virtual_connections::Registration;
 use super::workers::{Accepted, Workers};
 use crate::config::Config;
-use crate::connection::Facts;
+use crate::connection::{Client, Endpoint, Facts};
 
 /// What memcached answers at the connection limit.
 const TOO_MANY: &[u8] = b"ERROR Too many open connections\r\n";
@@ -85,12 +86,18 @@ impl Ports {
                 "listening for clients on {}",
                 listener.local_addr().unwrap_or(address)
             );
-            tokio::spawn(acceptor.clone().accept_tcp(listener));
+            let place = Endpoint::Tcp(listener.local_addr().unwrap_or(address));
+            tokio::spawn(acceptor.clone().accept_tcp(listener, place));
         }
         if let Some(listener) = self.unix {
             listener.set_nonblocking(true)?;
             let listener = tokio::net::UnixListener::from_std(listener)?;
-            tokio::spawn(acceptor.clone().accept_unix(listener));
+            let path = listener
+                .local_addr()?
+                .as_pathname()
+                .map(|path| path.display().to_string());
+            let place = Endpoint::Unix(path.unwrap_or_default().into());
+            tokio::spawn(acceptor.clone().accept_unix(listener, place));
         }
         Ok(())
     }
@@ -117,7 +124,11 @@ fn bind_unix(path: &std::path::Path, mode: u32) -> io::Result<std::os::unix::net
     if std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket()) {
         std::fs::remove_file(path)?;
     }
-    let listener = std::os::unix::net::UnixListener::bind(path)?;
+    // Nobody may slip in before the mode is set.
+    let umask = rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o777));
+    let listener = std::os::unix::net::UnixListener::bind(path);
+    rustix::process::umask(umask);
+    let listener = listener?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
     Ok(listener)
 }
@@ -143,12 +154,13 @@ impl Acceptor {
         })
     }
 
-    async fn accept_tcp(self: Arc<Acceptor>, listener: tokio::net::TcpListener) {
+    async fn accept_tcp(self: Arc<Acceptor>, listener: tokio::net::TcpListener, place: Endpoint) {
+        let _listed = self.list(&listener, place.clone(), None);
         loop {
             self.wait_for_room().await;
             match listener.accept().await {
-                Ok((stream, _)) => {
-                    if let Err(error) = self.take_tcp(stream) {
+                Ok((stream, from)) => {
+                    if let Err(error) = self.take_tcp(stream, from, &place) {
                         warn!("a client connection could not be taken: {error}");
                     }
                 }
@@ -157,14 +169,16 @@ impl Acceptor {
         }
     }
 
-    async fn accept_unix(self: Arc<Acceptor>, listener: tokio::net::UnixListener) {
+    async fn accept_unix(self: Arc<Acceptor>, listener: tokio::net::UnixListener, place: Endpoint) {
+        let _listed = self.list(&listener, place.clone(), None);
         loop {
             self.wait_for_room().await;
             match listener.accept().await {
                 Ok((stream, _)) => {
                     if let Ok(stream) = stream.into_std() {
                         self.count();
-                        self.workers.lock().assign(Accepted::Unix(stream));
+                        let who = self.list(&stream, place.clone(), Some(place.clone()));
+                        self.workers.lock().assign(Accepted::Unix(stream, who));
                     }
                 }
                 Err(error) => self.pause(&error).await,
@@ -172,7 +186,12 @@ impl Acceptor {
         }
     }
 
-    fn take_tcp(&self, stream: tokio::net::TcpStream) -> io::Result<()> {
+    fn take_tcp(
+        &self,
+        stream: tokio::net::TcpStream,
+        from: SocketAddr,
+        place: &Endpoint,
+    ) -> io::Result<()> {
         let stream = stream.into_std()?;
         if self.is_full() {
             Facts::add(&self.shared.facts.rejected_connections, 1);
@@ -194,10 +213,23 @@ impl Acceptor {
             None
         };
         self.count();
+        let who = self.list(&stream, Endpoint::Tcp(from), Some(place.clone()));
         self.workers
             .lock()
-            .assign(Accepted::Tcp(stream, registration));
+            .assign(Accepted::Tcp(stream, who, registration));
         Ok(())
+    }
+
+    /// Shows a connection, or a listening socket, in `stats conns`.
+    fn list(
+        &self,
+        socket: &impl AsRawFd,
+        address: Endpoint,
+        listener: Option<Endpoint>,
+    ) -> Arc<Client> {
+        let now = self.shared.clock.now();
+        let id = socket.as_raw_fd().unsigned_abs();
+        self.shared.facts.clients.add(now, id, address, listener)
     }
 
     fn count(&self) {

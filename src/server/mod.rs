@@ -13,13 +13,17 @@ mod admin;
 pub mod ask;
 mod client;
 mod clock;
+pub mod daemon;
 pub mod demo;
 pub mod guard;
 mod hook;
+mod limits;
 mod link;
 mod listen;
 pub mod log;
 mod metrics;
+mod pid_file;
+mod privileges;
 mod process;
 mod sections;
 mod setup;
@@ -38,8 +42,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tracing::{error, info, warn};
 
+use self::daemon::Launcher;
 use self::link::Message;
 use self::listen::{Acceptor, Ports};
+use self::pid_file::PidFile;
 use self::shared::Shared;
 use self::workers::Workers;
 use crate::config::Config;
@@ -86,7 +92,7 @@ impl fmt::Display for ServeError {
 }
 
 /// Runs a server until it is told to end.
-pub fn serve(config: &Config) -> Result<(), ServeError> {
+fn serve(config: &Config, launcher: &Launcher) -> Result<(), ServeError> {
     config
         .warnings
         .iter()
@@ -94,16 +100,28 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     if config.verbosity > 0 {
         config.notes.iter().for_each(|note| info!("{note}"));
     }
+    let user = privileges::user(config)?;
+    limits::raise(config)?;
     // Checked before the guard and the address are touched: a second server on the same ports
     // must not disturb the first one.
     let ports = Ports::bind(config)?;
+    privileges::assume(user.as_ref(), config)?;
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| ServeError::Runtime(error.to_string()))?;
-    runtime.block_on(run(config, ports))
+    runtime.block_on(run(config, ports, launcher))
 }
 
-async fn run(config: &Config, ports: Ports) -> Result<(), ServeError> {
+async fn run(config: &Config, ports: Ports, launcher: &Launcher) -> Result<(), ServeError> {
     let setup = setup::Setup::prepare(config, ports.first_port())?;
+    let admin = match config.admin {
+        Some(address) => {
+            let listener = tokio::net::TcpListener::bind(address).await;
+            Some(listener.map_err(|error| ServeError::listen(address, &error))?)
+        }
+        None => None,
+    };
+    // Threads have the capabilities of the one that starts them.
+    privileges::settle(config)?;
     let shared = setup.shared.clone();
     let limits = Limits {
         item_size_max: config.item_size_max,
@@ -115,14 +133,34 @@ async fn run(config: &Config, ports: Ports) -> Result<(), ServeError> {
     let inbox = setup
         .start_node(config, acceptor.opened.clone(), exit)
         .await?;
-    if let Some(address) = config.admin {
-        let listener = tokio::net::TcpListener::bind(address).await;
-        let listener = listener.map_err(|error| ServeError::listen(address, &error))?;
+    if let Some(listener) = admin {
         tokio::spawn(admin::serve(listener, shared.clone(), inbox.clone()));
     }
     tokio::spawn(open_when_told(ports, acceptor));
     tokio::spawn(reap(shared));
+    let _pid_file = write_pid_file(config, launcher);
+    launcher.succeed();
     wait_for_the_end(&inbox, exited).await
+}
+
+/// As in memcached a server whose pid file cannot be written runs all the same.
+fn write_pid_file(config: &Config, launcher: &Launcher) -> Option<PidFile> {
+    let path = config.pid_file.as_ref()?;
+    match PidFile::write(path) {
+        Ok((file, running)) => {
+            if let Some(pid) = running {
+                launcher.warn(&format!(
+                    "WARNING: The pid file contained the following (running) pid: {pid}"
+                ));
+            }
+            Some(file)
+        }
+        Err(error) => {
+            let path = path.display();
+            launcher.warn(&format!("could not write the pid file {path}: {error}"));
+            None
+        }
+    }
 }
 
 async fn open_when_told(ports: Ports, acceptor: Arc<Acceptor>) {
@@ -144,6 +182,9 @@ async fn reap(shared: Arc<Shared>) {
     let mut shard = 0;
     loop {
         interval.tick().await;
+        if !shared.facts.adjustable.lock().crawler {
+            continue;
+        }
         for _ in 0..per_step {
             while !shared.store.reap(shared.clock.now(), shard, REAP_BUCKETS) {
                 tokio::task::yield_now().await;
@@ -166,9 +207,14 @@ async fn wait_for_the_end(
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+    // Either would end the process, and some supervisors send them to whatever they manage.
+    let mut user_1 = signal(SignalKind::user_defined1()).map_err(failed)?;
+    let mut user_2 = signal(SignalKind::user_defined2()).map_err(failed)?;
     let mut asked = false;
     loop {
         tokio::select! {
+            _ = user_1.recv() => continue,
+            _ = user_2.recv() => continue,
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
             _ = hangup.recv() => {

@@ -7,7 +7,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::info;
 use vrrp::packet::{Authentication, Delivery, Expected, Receiver, Version};
 use vrrp::router::{self, Router};
 
@@ -17,7 +17,6 @@ use super::clock::Clock;
 use super::guard::GuardProcess;
 use super::hook::Hook;
 use super::link::{self, Message, Parts};
-use super::process;
 use super::shared::Shared;
 use crate::config::{self, Acknowledge, Config, Guard, Protocol as Dialect, VrrpVersion};
 use crate::connection;
@@ -31,6 +30,8 @@ pub(super) struct Setup {
     pub shared: Arc<Shared>,
     guard: Option<GuardProcess>,
     network: Option<Network>,
+    /// The replication port.
+    listener: Option<std::net::TcpListener>,
     node_id: u64,
 }
 
@@ -49,12 +50,8 @@ impl Setup {
             .as_ref()
             .map(|vrrp| Network::open(&vrrp.interface, &vrrp.virtual_addresses, vrrp.unicast_peer))
             .transpose()?;
-        if !process::allow_connections(config.connections_max) {
-            warn!(
-                "the limit of open files is too low for {} connections; raise LimitNOFILE",
-                config.connections_max
-            );
-        }
+        let replication = config.replication.as_ref();
+        let listener = replication.map(listen).transpose()?.flatten();
         let clock = Clock::start();
         let store = Arc::new(Store::new(&StoreOptions {
             memory: config.memory as usize,
@@ -77,6 +74,7 @@ impl Setup {
             shared,
             guard,
             network,
+            listener,
             node_id: configured.unwrap_or_else(rand::random),
         })
     }
@@ -90,12 +88,7 @@ impl Setup {
     ) -> Result<UnboundedSender<Message>, ServeError> {
         let (sender, inbox) = unbounded_channel();
         let node = self.node(config)?;
-        let listener = config
-            .replication
-            .as_ref()
-            .map(listen)
-            .transpose()?
-            .flatten();
+        let listener = self.listener;
         let address = self
             .network
             .map(|network| network.start(sender.clone()))

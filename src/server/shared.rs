@@ -106,6 +106,11 @@ impl Shared {
         }
     }
 
+    /// Unix time of now in microseconds, as this node reckons it.
+    pub fn unix_us(&self) -> u64 {
+        self.clock.zero_unix_ms() * 1000 + self.clock.now().as_nanos() / 1000
+    }
+
     /// Whether a request that came over a virtual address may be executed.
     pub fn lease_holds(&self, now: Instant) -> bool {
         now.as_nanos() < self.lease_until.load(Ordering::Acquire)

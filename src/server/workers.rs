@@ -17,6 +17,7 @@ use tokio::task::LocalSet;
 use super::client::{self, Buffers, READ_BYTES, Service};
 use super::shared::Shared;
 use super::virtual_connections::Registration;
+use crate::connection::Client;
 use crate::protocol::Limits;
 
 /// A worker shows a sign of life this often.
@@ -25,9 +26,9 @@ const ALIVE_INTERVAL: Duration = Duration::from_millis(100);
 /// A connection on its way to a worker.
 pub(super) enum Accepted {
     /// Over TCP; registered where it came over a virtual address.
-    Tcp(TcpStream, Option<Registration>),
+    Tcp(TcpStream, Arc<Client>, Option<Registration>),
     /// Over the unix socket.
-    Unix(UnixStream),
+    Unix(UnixStream, Arc<Client>),
 }
 
 /// The way to the workers, in turn.
@@ -109,13 +110,13 @@ async fn show_life(shared: Arc<Shared>, worker: usize) {
 fn spawn(accepted: Accepted, service: &Service) -> io::Result<()> {
     let service = service.clone();
     match accepted {
-        Accepted::Tcp(stream, registration) => {
+        Accepted::Tcp(stream, who, registration) => {
             let stream = tokio::net::TcpStream::from_std(stream)?;
-            tokio::task::spawn_local(client::serve(stream, registration, service));
+            tokio::task::spawn_local(client::serve(stream, who, registration, service));
         }
-        Accepted::Unix(stream) => {
+        Accepted::Unix(stream, who) => {
             let stream = tokio::net::UnixStream::from_std(stream)?;
-            tokio::task::spawn_local(client::serve(stream, None, service));
+            tokio::task::spawn_local(client::serve(stream, who, None, service));
         }
     }
     Ok(())

@@ -1,0 +1,66 @@
+//! Limits of the process that have to be raised while it still may: core files (`-r`), open files
+//! (`-c`), locked memory (`-k`).
+
+use rustix::mm::{MlockAllFlags, mlockall};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tracing::warn;
+
+use super::ServeError;
+use super::process::allow_connections;
+use crate::config::Config;
+
+const UNLIMITED: Rlimit = Rlimit {
+    current: None,
+    maximum: None,
+};
+
+/// Raises what the configuration asks for. Before privileges are dropped.
+pub(super) fn raise(config: &Config) -> Result<(), ServeError> {
+    if config.core_dumps {
+        allow_core_files()?;
+    }
+    if !allow_connections(config.connections_max) {
+        warn!(
+            "failed to set rlimit for open files: too low for {} connections; start as root, \
+             raise LimitNOFILE, or request fewer with -c",
+            config.connections_max
+        );
+    }
+    if config.lock_memory
+        && let Err(reason) = lock_memory()
+    {
+        warn!("-k invalid, mlockall() failed: {reason}");
+    }
+    Ok(())
+}
+
+/// As large as the system allows; that it allows none is an error, as in memcached.
+fn allow_core_files() -> Result<(), ServeError> {
+    if setrlimit(Resource::Core, UNLIMITED).is_ok() {
+        return Ok(());
+    }
+    let limit = getrlimit(Resource::Core);
+    let highest = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if setrlimit(Resource::Core, highest).is_err() || limit.maximum == Some(0) {
+        return Err(ServeError::Runtime(
+            "failed to ensure corefile creation: the limit of core files is 0".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Locks what is in memory and what will be. The limit has to be lifted first: CAP_IPC_LOCK will be
+/// gone when memory is allocated later, and an allocation that the limit refuses ends the process.
+fn lock_memory() -> Result<(), String> {
+    let _refused = setrlimit(Resource::Memlock, UNLIMITED);
+    if let Some(limit) = getrlimit(Resource::Memlock).current {
+        return Err(format!(
+            "the limit of locked memory is {limit} bytes; set LimitMEMLOCK=infinity or start as root"
+        ));
+    }
+    mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE)
+        .map_err(|error| std::io::Error::from(error).to_string())
+}

@@ -1,0 +1,242 @@
+"""Python clients behind one set of words, so that one set of tests meets them all.
+
+Values are bytes, absence is `None`, success is true. What a client does not offer stands in `lacks`.
+"""
+
+import importlib
+
+from servers import ADDRESS
+
+SECONDS = 3
+
+
+class PymemcacheClient:
+    """pymemcache, text."""
+
+    name = "pymemcache"
+    module = "pymemcache"
+    lacks = frozenset()
+
+    def __init__(self, port):
+        from pymemcache.client.base import Client
+
+        self.raw = Client(
+            (ADDRESS, port),
+            connect_timeout=SECONDS,
+            timeout=SECONDS,
+            no_delay=True,
+            default_noreply=False,
+        )
+        self.set, self.add, self.replace = self.raw.set, self.raw.add, self.raw.replace
+        self.append, self.prepend = self.raw.append, self.raw.prepend
+        self.get, self.get_many = self.raw.get, self.raw.get_many
+        self.delete, self.delete_many = self.raw.delete, self.raw.delete_many
+        self.incr, self.decr, self.touch = self.raw.incr, self.raw.decr, self.raw.touch
+        self.gets, self.flush, self.close = self.raw.gets, self.raw.flush_all, self.raw.close
+
+    def set_many(self, values):
+        """Store all; true if all were."""
+        return self.raw.set_many(values) == []
+
+    def cas(self, key, value, token):
+        """Store if nobody changed it since."""
+        return self.raw.cas(key, value, token)
+
+    def stats(self):
+        """The statistics as a dictionary of strings."""
+        plain = {}
+        for name, value in self.raw.stats().items():
+            plain[name.decode()] = value.decode() if isinstance(value, bytes) else str(value)
+        return plain
+
+
+class PylibmcClient:
+    """pylibmc, which is libmemcached, text."""
+
+    name = "pylibmc-text"
+    module = "pylibmc"
+    lacks = frozenset()
+    binary = False
+
+    def __init__(self, port):
+        import pylibmc
+
+        self._errors = pylibmc
+        self.raw = pylibmc.Client(
+            [f"{ADDRESS}:{port}"],
+            binary=self.binary,
+            behaviors={
+                "cas": True,
+                "tcp_nodelay": True,
+                "connect_timeout": SECONDS * 1000,
+                "receive_timeout": SECONDS * 1_000_000,
+                "retry_timeout": 1,
+            },
+        )
+        self.add, self.replace = self.raw.add, self.raw.replace
+        self.append, self.prepend = self.raw.append, self.raw.prepend
+        self.get, self.get_many = self.raw.get, self.raw.get_multi
+        self.delete, self.touch = self.raw.delete, self.raw.touch
+        self.flush, self.close = self.raw.flush_all, self.raw.disconnect_all
+
+    def set(self, key, value, expire=0):
+        """Store."""
+        return self.raw.set(key, value, time=expire)
+
+    def set_many(self, values):
+        """Store all; true if all were."""
+        return self.raw.set_multi(values) == []
+
+    def delete_many(self, keys):
+        """Delete all."""
+        return self.raw.delete_multi(keys)
+
+    def incr(self, key, by):
+        """Add, `None` where nothing is."""
+        return self._count(self.raw.incr, key, by)
+
+    def decr(self, key, by):
+        """Subtract, `None` where nothing is."""
+        return self._count(self.raw.decr, key, by)
+
+    def _count(self, operation, key, by):
+        try:
+            return operation(key, by)
+        except self._errors.NotFound:
+            return None
+
+    def gets(self, key):
+        """The value and its token."""
+        return self.raw.gets(key)
+
+    def cas(self, key, value, token):
+        """Store if nobody changed it since."""
+        try:
+            return self.raw.cas(key, value, token)
+        except self._errors.NotFound:
+            return None
+
+    def stats(self):
+        """The statistics as a dictionary of strings."""
+        [(_, values)] = self.raw.get_stats()
+        plain = {}
+        for name, value in values.items():
+            name = name.decode() if isinstance(name, bytes) else name
+            plain[name] = value.decode() if isinstance(value, bytes) else str(value)
+        return plain
+
+
+class PylibmcBinaryClient(PylibmcClient):
+    """pylibmc, which is libmemcached, binary."""
+
+    name = "pylibmc-binary"
+    binary = True
+
+
+class BmemcachedClient:
+    """python-binary-memcached, binary."""
+
+    name = "python-binary-memcached"
+    module = "bmemcached"
+    # It has no words for these.
+    lacks = frozenset({"append", "touch"})
+
+    def __init__(self, port):
+        import bmemcached
+
+        self.raw = bmemcached.Client((f"{ADDRESS}:{port}",), socket_timeout=SECONDS)
+        self.raw.enable_retry_delay(False)
+        self.get, self.get_many, self.gets = self.raw.get, self.raw.get_multi, self.raw.gets
+        self.delete, self.delete_many = self.raw.delete, self.raw.delete_multi
+        self.flush, self.close = self.raw.flush_all, self.raw.disconnect_all
+        self.add, self.replace, self.cas = self.raw.add, self.raw.replace, self.raw.cas
+
+    def set(self, key, value, expire=0):
+        """Store."""
+        return self.raw.set(key, value, time=expire)
+
+    def set_many(self, values):
+        """Store all; true if all were."""
+        return self.raw.set_multi(values) == []
+
+    def incr(self, key, by):
+        """Add, `None` where nothing is."""
+        return self._count(self.raw.incr, key, by)
+
+    def decr(self, key, by):
+        """Subtract, `None` where nothing is."""
+        return self._count(self.raw.decr, key, by)
+
+    def _count(self, operation, key, by):
+        # An expiry of all ones asks the server not to create a counter.
+        return operation(key, by, time=0xFFFFFFFF) or None
+
+    def stats(self):
+        """The statistics as a dictionary of strings."""
+        [values] = self.raw.stats().values()
+        return {name: _string(value) for name, value in values.items()}
+
+
+class PythonMemcachedClient:
+    """python-memcached, text. Its `cas` uses the token that its last `gets` kept."""
+
+    name = "python-memcached"
+    module = "memcache"
+    lacks = frozenset()
+
+    def __init__(self, port):
+        import memcache
+
+        self.raw = memcache.Client(
+            [f"{ADDRESS}:{port}"], cache_cas=True, dead_retry=0, socket_timeout=SECONDS
+        )
+        self.add, self.replace = self.raw.add, self.raw.replace
+        self.append, self.prepend = self.raw.append, self.raw.prepend
+        self.get, self.get_many = self.raw.get, self.raw.get_multi
+        self.delete, self.delete_many = self.raw.delete, self.raw.delete_multi
+        self.incr, self.decr, self.touch = self.raw.incr, self.raw.decr, self.raw.touch
+        self.flush, self.close = self.raw.flush_all, self.raw.disconnect_all
+
+    def set(self, key, value, expire=0):
+        """Store."""
+        return self.raw.set(key, value, time=expire)
+
+    def set_many(self, values):
+        """Store all; true if all were."""
+        return self.raw.set_multi(values) == []
+
+    def gets(self, key):
+        """The value and its token, which the client itself remembers."""
+        return self.raw.gets(key), self.raw.cas_ids.get(key)
+
+    def cas(self, key, value, token):
+        """Store if nobody changed it since."""
+        self.raw.cas_ids[key] = token
+        return self.raw.cas(key, value)
+
+    def stats(self):
+        """The statistics as a dictionary of strings."""
+        [(_, values)] = self.raw.get_stats()
+        return {_string(name): _string(value) for name, value in values.items()}
+
+
+def _string(value):
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+CLIENTS = (
+    PymemcacheClient,
+    PylibmcClient,
+    PylibmcBinaryClient,
+    BmemcachedClient,
+    PythonMemcachedClient,
+)
+
+
+def missing(kind):
+    """Why this client cannot be used here, `None` if it can."""
+    try:
+        importlib.import_module(kind.module)
+    except ImportError as error:
+        return f"{kind.name}: {error} (tests/prepare installs it)"
+    return None

@@ -1,0 +1,105 @@
+"""Two hosts that are configured differently: the log names the cause, and there is one master.
+
+What VRRP cannot see, as the advertisements are rejected, the link's hello and heartbeats show.
+"""
+
+import time
+
+import pytest
+
+from lab import ADDRESSES, VIRTUAL_ADDRESS, wait_for
+from pair import Pair
+from table import PROCESS_DEATH_MAX
+
+OTHER_ADDRESS = "10.77.0.101"
+
+# What `a` and `b` override in `vrrp`, and what a log has to say.
+CASES = {
+    "router-id": (
+        {"virtual_router_id": 51},
+        {"virtual_router_id": 52},
+        ["virtual_router_id is 52 here and 51 on the peer"],
+    ),
+    "password": ({"password": "alpha"}, {"password": "beta"}, ["wrong password"]),
+    "password-on-one-side": ({"password": "alpha"}, {}, ["authentication type 1 instead of ours"]),
+    "interval": (
+        {"advertisement_interval": "1s"},
+        {"advertisement_interval": "2s"},
+        ["advertisement_interval (ms) is 2000 here and 1000 on the peer"],
+    ),
+    "version": ({"version": 3}, {"version": 2}, ["VRRP version is 2 here and 3 on the peer"]),
+    "addresses": (
+        {"virtual_addresses": [f"{VIRTUAL_ADDRESS}/32"]},
+        {"virtual_addresses": [f"{VIRTUAL_ADDRESS}/32", f"{OTHER_ADDRESS}/32"]},
+        ["virtual_addresses is", "virtual addresses heard differ from ours"],
+    ),
+    "both-254": ({"priority": 254}, {"priority": 254}, ["priority 254 is used as 250"]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_with_a_live_link_there_is_one_master_and_the_log_names_the_cause(
+    binary, privileged, case
+):
+    of_a, of_b, causes = CASES[case]
+    with Pair() as pair:
+        try:
+            check(pair, of_a, of_b, causes)
+        except BaseException:
+            print(pair.describe())
+            raise
+
+
+def check(pair, of_a, of_b, causes):
+    pair.a.start({"vrrp": of_a})
+    pair.b.start({"vrrp": of_b})
+    pair.wait_until_ready()
+    watch(pair, 4)
+    logs = pair.a.log() + pair.b.log()
+    assert all(cause in logs for cause in causes), logs
+
+    master, standby = pair.roles()
+    struck = time.monotonic()
+    master.kill9()
+    pair.wait_for_holder(standby)
+    assert time.monotonic() - struck <= PROCESS_DEATH_MAX
+    master.start()
+    pair.wait_for_return(master)
+    watch(pair, 2.5)
+    assert pair.recorder.longest_double() <= 0.5, pair.recorder.describe(pair.origin)
+
+
+def watch(pair, seconds):
+    """For so long one node says that it is master, and its addresses are on no other host."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        masters = [node.name for node in (pair.a, pair.b) if node.state() == "MASTER"]
+        assert len(masters) == 1, masters
+        assert len(pair.recorder.holders()) == 1, pair.recorder.describe(pair.origin)
+        time.sleep(0.05)
+
+
+def test_a_secret_on_one_side_leaves_no_link_and_vrrp_keeps_one_master(binary, privileged):
+    with Pair() as pair:
+        secret = pair.lab.directory / "secret"
+        secret.write_text("0123456789abcdef0123456789abcdef\n")
+        secret.chmod(0o600)
+        pair.a.start({"replication": {"secret_file": str(secret)}})
+        pair.b.start({})
+        wait_for(lambda: len(pair.recorder.holders()) == 1, "one host claims the address", 10)
+        time.sleep(4)
+        assert len(pair.recorder.holders()) == 1, pair.recorder.describe(pair.origin)
+        logs = pair.a.log() + pair.b.log()
+        assert "secret" in logs.replace("no secret_file", ""), logs
+
+
+def test_a_peer_that_is_somebody_else_is_refused_by_name(binary, privileged):
+    """`peer` on one host names a third one; its own link is refused by the other."""
+    with Pair() as pair:
+        third = f"{ADDRESSES['client']}:11212"
+        pair.a.start({})
+        pair.b.start({"replication": {"peer": third}})
+        wait_for(lambda: "is not the configured peer" in pair.b.log(), "the log names it", 10)
+        wait_for(lambda: len(pair.recorder.holders()) == 1, "one host claims the address", 10)
+        time.sleep(4)
+        assert len(pair.recorder.holders()) == 1, pair.recorder.describe(pair.origin)
