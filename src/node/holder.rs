@@ -138,8 +138,22 @@ impl Holder {
                 router.become_backup(now, Reason::Caller("the peer is the better master"))
             }
             Some(false) if advertisement.priority > 0 => self.assert_mastership(now),
-            Some(false) | None => router.handle_advertisement(now, *source, advertisement),
+            Some(false) | None => {
+                router.handle_advertisement(now, *source, advertisement);
+                if router.state().role() == Role::Backup {
+                    self.concede(now);
+                }
+            }
         }
+    }
+
+    /// There were two masters, and VRRP's comparison has made the other one win. Having heard only
+    /// us first, it may not know: our neighbours' caches would point here until its next routine
+    /// announcement. A last advertisement, sent when the addresses are gone, makes it announce.
+    fn concede(&mut self, now: Instant) {
+        let priority = self.router.as_ref().map_or(0, Router::priority);
+        self.drain(now);
+        self.send(priority);
     }
 
     /// Tells a lesser master, and the switches, who holds the address.

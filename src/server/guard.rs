@@ -24,6 +24,7 @@ const FAREWELL: u8 = b'F';
 
 /// The server's end.
 pub(super) struct GuardProcess {
+    guard: Guard,
     child: Child,
     pipe: Option<ChildStdin>,
     master: bool,
@@ -45,10 +46,25 @@ impl GuardProcess {
         let mut child = command.spawn()?;
         let pipe = child.stdin.take();
         Ok(GuardProcess {
+            guard: guard.clone(),
             child,
             pipe,
             master: false,
         })
+    }
+
+    /// Starts another guard if this one has died. Call it at each renewal of the lease.
+    pub fn revive(&mut self) {
+        let Ok(Some(status)) = self.child.try_wait() else {
+            return;
+        };
+        // Said once, tried at each renewal.
+        if self.pipe.take().is_some() {
+            warn!("the guard has died ({status}): another one is started");
+        }
+        if let Ok(started) = GuardProcess::start(&self.guard) {
+            *self = started;
+        }
     }
 
     /// Tells the guard what to do should the server die from now on.

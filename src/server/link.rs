@@ -435,6 +435,7 @@ impl Link {
                 shared.set_lease(until);
                 self.order(Order::Put(until.since(now)));
                 if let Some(guard) = &mut self.parts.guard {
+                    guard.revive();
                     guard.set_master(true);
                 }
             }

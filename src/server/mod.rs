@@ -28,6 +28,7 @@ mod process;
 mod sections;
 mod setup;
 mod shared;
+mod supervisor;
 mod virtual_connections;
 mod workers;
 
@@ -35,11 +36,13 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::Interval;
 use tracing::{error, info, warn};
 
 use self::daemon::Launcher;
@@ -55,6 +58,8 @@ use crate::protocol::Limits;
 const REAP_INTERVAL: Duration = Duration::from_millis(50);
 /// Hash buckets looked at in one step.
 const REAP_BUCKETS: usize = 512;
+/// How soon a client's `shutdown` is noticed.
+const SHUTDOWN_INTERVAL: Duration = Duration::from_millis(50);
 /// Shards of a store are gone through in about this time.
 const REAP_ROUND: Duration = Duration::from_secs(30);
 
@@ -137,10 +142,12 @@ async fn run(config: &Config, ports: Ports, launcher: &Launcher) -> Result<(), S
         tokio::spawn(admin::serve(listener, shared.clone(), inbox.clone()));
     }
     tokio::spawn(open_when_told(ports, acceptor));
-    tokio::spawn(reap(shared));
+    tokio::spawn(reap(shared.clone()));
     let _pid_file = write_pid_file(config, launcher);
     launcher.succeed();
-    wait_for_the_end(&inbox, exited).await
+    supervisor::ready();
+    tokio::spawn(supervisor::report(shared.clone()));
+    wait_for_the_end(&shared, &inbox, exited).await
 }
 
 /// As in memcached a server whose pid file cannot be written runs all the same.
@@ -197,8 +204,16 @@ async fn reap(shared: Arc<Shared>) {
     }
 }
 
-/// SIGTERM and SIGINT leave in order; a second one ends at once.
+/// A client that may has said `shutdown`.
+async fn told_to_shut_down(shared: &Shared, looked: &mut Interval) {
+    while !shared.facts.shutdown.load(Ordering::Acquire) {
+        looked.tick().await;
+    }
+}
+
+/// SIGTERM, SIGINT and `shutdown` leave in order; a second one ends at once.
 async fn wait_for_the_end(
+    shared: &Shared,
     node: &UnboundedSender<Message>,
     mut exited: UnboundedReceiver<()>,
 ) -> Result<(), ServeError> {
@@ -210,6 +225,7 @@ async fn wait_for_the_end(
     // Either would end the process, and some supervisors send them to whatever they manage.
     let mut user_1 = signal(SignalKind::user_defined1()).map_err(failed)?;
     let mut user_2 = signal(SignalKind::user_defined2()).map_err(failed)?;
+    let mut looked = tokio::time::interval(SHUTDOWN_INTERVAL);
     let mut asked = false;
     loop {
         tokio::select! {
@@ -217,6 +233,9 @@ async fn wait_for_the_end(
             _ = user_2.recv() => continue,
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            () = told_to_shut_down(shared, &mut looked), if !asked => {
+                info!("a client said shutdown");
+            }
             _ = hangup.recv() => {
                 info!("SIGHUP: nothing to read again");
                 continue;
@@ -232,6 +251,7 @@ async fn wait_for_the_end(
             warn!("a second signal: ending at once");
             return Ok(());
         }
+        supervisor::stopping();
         let _ended = node.send(Message::Leave);
     }
 }

@@ -162,3 +162,16 @@ def serves(mixed):
     with client:
         client.sendall(b"set k 0 0 1\r\nx\r\n")
         assert client.recv(100) == b"STORED\r\n"
+
+
+def test_routers_that_are_configured_differently_say_so_on_both_sides(binary, stand_in_programs):
+    """So the tests above would see an advertisement that either side rejects."""
+    with Mixed(Dialect(password="alpha")) as mixed:
+        mixed.start_keeper()
+        mixed.wait_for_holder(mixed.keeper, 7)
+        mixed.start_twin(Dialect(password="beta").of_twincached("a", 240))
+        both = lambda: mixed.recorder.holders() == {"a", "b"}  # noqa: E731
+        wait_for(both, "both are master, as neither understands the other", 6)
+        wait_for(mixed.keeper.complaints, "keepalived names the cause", 5)
+        assert vrrp_status(mixed.twin)["rejected"]["authentication"] >= 2
+        assert "an advertisement was rejected: wrong password" in mixed.twin.log()
