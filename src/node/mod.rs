@@ -21,7 +21,9 @@ use vrrp::time::Instant;
 pub use self::holder::Holder;
 use self::leaving::Leaving;
 pub use self::leaving::Refused;
-pub use self::status::{ReplicationStatus, Status, StoreStatus, VrrpStatus, role_name};
+pub use self::status::{
+    CatchUpStatus, ReplicationStatus, Status, StoreStatus, VrrpStatus, role_name,
+};
 use crate::replication::{Event, Peer, SessionId, Settings};
 use crate::store::Store;
 

@@ -88,8 +88,14 @@ pub struct ReplicationStatus {
     pub degraded: bool,
     /// Times the waiting was given up.
     pub degradations: u64,
+    /// Milliseconds in which replies did not wait although they should have, since start.
+    pub degraded_ms: u64,
     /// Changes that the peer has not acknowledged.
     pub lag_items: u64,
+    /// Milliseconds that the oldest change on its way has waited for the peer.
+    pub lag_ms: u64,
+    /// How far the peer's running catch-up is.
+    pub catch_up: Option<CatchUpStatus>,
     /// Bytes sent over the link since start.
     pub bytes_sent: u64,
     /// Bytes received over the link since start.
@@ -106,6 +112,21 @@ pub struct ReplicationStatus {
     pub conflicts: u64,
     /// Milliseconds since the peer was last heard.
     pub heard_ms: Option<u64>,
+}
+
+/// A catch-up of the peer.
+#[derive(Clone, Debug, Serialize)]
+pub struct CatchUpStatus {
+    /// Percent of the changes that the peer has.
+    pub percent: u64,
+    /// Changes that the peer has.
+    pub changes_done: u64,
+    /// Changes it lacked when the catch-up began.
+    pub changes_total: u64,
+    /// Bytes sent since then.
+    pub bytes: u64,
+    /// Bytes sent in a second.
+    pub bytes_per_second: u64,
 }
 
 /// The items.
@@ -196,6 +217,15 @@ impl Node {
             waiting_for_peer: self.store.acknowledged().is_holding(),
             degraded: peer.is_degraded(),
             degradations: figures.degradations,
+            degraded_ms: peer.degraded_for(now).as_millis() as u64,
+            lag_ms: peer.lag(now).as_millis() as u64,
+            catch_up: peer.catch_up(now).map(|figures| CatchUpStatus {
+                percent: figures.percent(),
+                changes_done: figures.changes_done,
+                changes_total: figures.changes_total,
+                bytes: figures.bytes,
+                bytes_per_second: figures.rate(),
+            }),
             lag_items: self.store.changes_unacknowledged(),
             bytes_sent: figures.bytes_sent,
             bytes_received: figures.bytes_received,

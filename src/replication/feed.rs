@@ -294,7 +294,7 @@ impl Peer {
         if self.comparing == Some(Comparison::Ended) {
             self.comparing = None;
         }
-        if let Some(change) = self.sending.advance(now, store) {
+        if let Some(change) = self.sending.advance(now, store, self.figures.bytes_sent) {
             self.announce(change, store);
         }
         self.raise(Event::Acknowledged);

@@ -6,6 +6,7 @@
 //! [`Peer::poll_timeout`] says so, and after each input every [`Peer::poll_event`].
 
 mod age;
+mod catch_up;
 mod feed;
 mod frame;
 mod hello;
@@ -18,6 +19,7 @@ mod session;
 mod tests;
 mod wire;
 
+pub use catch_up::CatchUpFigures;
 pub use frame::{Frame, FrameError, VERSION_NEWEST, VERSION_OLDEST, decode};
 pub use hello::{Greeting, Heartbeat, Hello, Settings};
 pub use peer::{Event, Figures, Options, Peer};

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 use vrrp::time::Instant;
 
+use super::catch_up::CatchUpFigures;
 use super::frame::{Frame, decode, decode_assembled};
 use super::hello::{Hello, Settings};
 use super::receiving::Receiving;
@@ -323,6 +324,21 @@ impl Peer {
         self.options.acknowledge_peer
     }
 
+    /// How far the running catch-up of the peer is.
+    pub fn catch_up(&self, now: Instant) -> Option<CatchUpFigures> {
+        self.sending.catch_up(now, self.figures.bytes_sent)
+    }
+
+    /// How long the oldest change that was sent has waited for the peer.
+    pub fn lag(&self, now: Instant) -> Duration {
+        self.sending.lag(now)
+    }
+
+    /// How long replies did not wait although they should have, since start.
+    pub fn degraded_for(&self, now: Instant) -> Duration {
+        self.sending.degraded_for(now)
+    }
+
     /// How far the peer is, in words.
     pub const fn progress(&self) -> &'static str {
         self.sending.describe()
@@ -505,7 +521,10 @@ impl Peer {
         self.owes_watermark = true;
         store.forget_told_flush();
         self.begin_comparison_if_due(store);
-        if let Some(change) = self.sending.attach(now, told, store) {
+        if let Some(change) = self
+            .sending
+            .attach(now, told, store, self.figures.bytes_sent)
+        {
             self.announce(change, store);
         }
     }
@@ -593,7 +612,6 @@ impl Peer {
                 if let Some(session) = self.feeding_session() {
                     Frame::InSync.encode(&mut session.output);
                 }
-                info!("replication: the peer has everything of this node");
                 Event::PeerInSync
             }
             Change::Degraded => {

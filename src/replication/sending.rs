@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use vrrp::time::Instant;
 
+use super::catch_up::{CatchUp, CatchUpFigures};
 use crate::store::Store;
 
 const RETURN_AFTER_MIN: Duration = Duration::from_secs(1);
@@ -26,23 +27,34 @@ const RETURN_AFTER_MAX: Duration = Duration::from_secs(60);
 pub(super) struct Targets {
     positions: Vec<u64>,
     unmet: usize,
+    /// Changes to go.
+    remaining: u64,
 }
 
 impl Targets {
     fn new(positions: Vec<u64>, store: &Store) -> Targets {
         let acknowledged = store.acknowledged();
-        let unmet = positions.iter().enumerate();
-        let unmet = unmet.filter(|(shard, target)| acknowledged.position(*shard) < **target);
+        let behind = positions
+            .iter()
+            .enumerate()
+            .map(|(shard, target)| target.saturating_sub(acknowledged.position(shard)));
+        let (unmet, remaining) = behind
+            .filter(|behind| *behind > 0)
+            .fold((0, 0), |(unmet, remaining), behind| {
+                (unmet + 1, remaining + behind)
+            });
         Targets {
-            unmet: unmet.count(),
             positions,
+            unmet,
+            remaining,
         }
     }
 
     fn advance(&mut self, shard: usize, from: u64, to: u64) {
         let target = self.positions[shard];
-        if from < target && to >= target {
-            self.unmet -= 1;
+        if from < target {
+            self.remaining -= to.min(target) - from;
+            self.unmet -= usize::from(to >= target);
         }
     }
 }
@@ -78,6 +90,11 @@ pub(super) struct Sending {
     /// Shards with something sent and not acknowledged.
     outstanding: usize,
     sent: Vec<u64>,
+    /// Since when something is outstanding.
+    behind_since: Option<Instant>,
+    catch_up: Option<CatchUp>,
+    degraded_since: Option<Instant>,
+    degraded_before: Duration,
     /// When the peer must have answered or be back.
     overdue_at: Option<Instant>,
     /// How often the waiting was given up.
@@ -95,6 +112,10 @@ impl Sending {
             holding_since: Instant::ZERO,
             outstanding: 0,
             sent: vec![0; shards],
+            behind_since: None,
+            catch_up: None,
+            degraded_since: None,
+            degraded_before: Duration::ZERO,
             overdue_at: None,
             degradations: 0,
         }
@@ -108,6 +129,28 @@ impl Sending {
         self.degraded
     }
 
+    /// How long the oldest outstanding change has waited.
+    pub fn lag(&self, now: Instant) -> Duration {
+        self.behind_since
+            .map_or(Duration::ZERO, |since| now.since(since))
+    }
+
+    /// How long replies did not wait although they should have, since start.
+    pub fn degraded_for(&self, now: Instant) -> Duration {
+        let present = self
+            .degraded_since
+            .map_or(Duration::ZERO, |since| now.since(since));
+        self.degraded_before + present
+    }
+
+    /// How far the running catch-up is.
+    pub fn catch_up(&self, now: Instant, bytes_sent: u64) -> Option<CatchUpFigures> {
+        let (Progress::CatchingUp(targets) | Progress::Confirming(targets)) = &self.progress else {
+            return None;
+        };
+        Some(self.catch_up?.figures(now, targets.remaining, bytes_sent))
+    }
+
     /// In words for people.
     pub const fn describe(&self) -> &'static str {
         match self.progress {
@@ -119,13 +162,22 @@ impl Sending {
     }
 
     /// A connection feeds the peer; `told` are the positions of our hello.
-    pub fn attach(&mut self, now: Instant, told: Vec<u64>, store: &Store) -> Option<Change> {
+    pub fn attach(
+        &mut self,
+        now: Instant,
+        told: Vec<u64>,
+        store: &Store,
+        bytes_sent: u64,
+    ) -> Option<Change> {
         for (shard, sent) in self.sent.iter_mut().enumerate() {
             *sent = store.acknowledged().position(shard);
         }
         self.outstanding = 0;
-        self.progress = Progress::CatchingUp(Targets::new(told, store));
-        self.advance(now, store)
+        self.behind_since = None;
+        let targets = Targets::new(told, store);
+        self.catch_up = Some(CatchUp::begin(now, targets.remaining, bytes_sent));
+        self.progress = Progress::CatchingUp(targets);
+        self.advance(now, store, bytes_sent)
     }
 
     /// The connection is gone. The peer has the acknowledge timeout to come back.
@@ -141,6 +193,7 @@ impl Sending {
         let acknowledged = store.acknowledged().position(shard);
         if self.sent[shard] <= acknowledged && position > acknowledged {
             self.outstanding += 1;
+            self.behind_since.get_or_insert(now);
             self.overdue_at.get_or_insert(now + self.timeout);
         }
         self.sent[shard] = self.sent[shard].max(position);
@@ -150,6 +203,9 @@ impl Sending {
     pub fn acknowledged(&mut self, now: Instant, shard: usize, from: u64, to: u64) {
         if from < self.sent[shard] && to >= self.sent[shard] {
             self.outstanding -= 1;
+        }
+        if self.outstanding == 0 {
+            self.behind_since = None;
         }
         // While it catches up, its answers are about the past: they do not buy it more time.
         if !matches!(self.progress, Progress::CatchingUp(_)) {
@@ -161,7 +217,12 @@ impl Sending {
     }
 
     /// Takes the next step of the catch-up, if it is due.
-    pub fn advance(&mut self, now: Instant, store: &Store) -> Option<Change> {
+    pub fn advance(&mut self, now: Instant, store: &Store, bytes_sent: u64) -> Option<Change> {
+        if let Progress::CatchingUp(Targets { remaining, .. }) = self.progress
+            && let Some(catch_up) = &mut self.catch_up
+        {
+            catch_up.report(now, remaining, bytes_sent);
+        }
         if let Progress::CatchingUp(Targets { unmet: 0, .. }) = self.progress {
             if self.wait && !self.degraded {
                 self.hold(now, store);
@@ -173,6 +234,9 @@ impl Sending {
             self.progress = Progress::InSync { since: now };
             if self.outstanding == 0 {
                 self.overdue_at = None;
+            }
+            if let Some(catch_up) = self.catch_up.take() {
+                catch_up.end(now, bytes_sent);
             }
             return Some(Change::InSync);
         }
@@ -205,6 +269,8 @@ impl Sending {
         }
         if self.restore_at().is_some_and(|at| at <= now) && self.outstanding == 0 {
             self.degraded = false;
+            let since = self.degraded_since.take();
+            self.degraded_before += since.map_or(Duration::ZERO, |since| now.since(since));
             self.hold(now, store);
             return Some(Change::Restored);
         }
@@ -232,6 +298,7 @@ impl Sending {
             RETURN_AFTER_MIN
         };
         self.degraded = true;
+        self.degraded_since.get_or_insert(now);
         self.degradations += 1;
         if !matches!(self.progress, Progress::Detached) {
             // What is answered from now on is not on the peer: it has to catch up.
