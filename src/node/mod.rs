@@ -81,6 +81,7 @@ pub struct Node {
     peer_node_id: u64,
     leaving: Leaving,
     serving: bool,
+    conflicts_reported: u64,
     tick_at: Instant,
     started_at: Instant,
     actions: VecDeque<Action>,
@@ -103,6 +104,7 @@ impl Node {
             peer_node_id: 0,
             leaving: Leaving::No,
             serving: false,
+            conflicts_reported: 0,
             tick_at: now,
             started_at: now,
             actions: VecDeque::new(),
@@ -245,6 +247,16 @@ impl Node {
         }
     }
 
+    /// After a merge: says how much of what was written here while apart has lost.
+    fn report_conflicts(&mut self) {
+        let conflicts = self.store.statistics().counters.peer_conflicts;
+        let new = conflicts.saturating_sub(self.conflicts_reported);
+        self.conflicts_reported = conflicts;
+        if new > 0 {
+            warn!("{new} changes made on this node were overwritten by newer ones of the peer");
+        }
+    }
+
     fn take_event(&mut self, now: Instant, event: Event) {
         match event {
             Event::Dial => self.actions.push_back(Action::Dial),
@@ -270,6 +282,7 @@ impl Node {
                 let peer = self.peer.as_ref().expect("it raised the event");
                 let both = peer.is_in_sync() && peer.peer_is_in_sync();
                 self.holder.set_sync(now, peer.is_in_sync(), both);
+                self.report_conflicts();
             }
             Event::Degraded | Event::Acknowledged => {
                 if self.actions.back() != Some(&Action::Wake) {

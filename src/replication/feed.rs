@@ -69,8 +69,9 @@ impl Peer {
             self.pending_marks[shard] = false;
             self.transmit_changes(now, shard, store, out);
         }
+        self.transmit_recency(store, out);
         self.transmit_comparison_end(store, out);
-        !self.pending.is_empty() || !self.leaving_is_empty()
+        !self.pending.is_empty() || !self.leaving_is_empty() || self.recency_pass.is_some()
     }
 
     fn transmit_control(&mut self, now: Instant, store: &Store, out: &mut Vec<u8>) {
@@ -144,6 +145,21 @@ impl Peer {
     fn leaving_is_empty(&mut self) -> bool {
         self.feeding_session()
             .is_none_or(|session| session.leaving.0.is_empty())
+    }
+
+    /// After the copy to an empty peer: our LRU order, when nothing more important waits.
+    fn transmit_recency(&mut self, store: &Store, out: &mut Vec<u8>) {
+        let Some(shard) = self.recency_pass.filter(|_| self.pending.is_empty()) else {
+            return;
+        };
+        self.recency_pass = (shard + 1 < store.shards()).then_some(shard + 1);
+        let keys = store.keys_by_recency(shard);
+        let mut rest = &keys[..];
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(whole_keys(rest, HINTS_BYTES_MAX));
+            Frame::Hints(piece).encode(out);
+            rest = after;
+        }
     }
 
     fn transmit_comparison_end(&mut self, store: &Store, out: &mut Vec<u8>) {
@@ -321,4 +337,17 @@ impl Peer {
         }
         Ok(())
     }
+}
+
+/// The length of the keys at the front of `keys`, each with its length byte, that fit `bytes_max`.
+fn whole_keys(keys: &[u8], bytes_max: usize) -> usize {
+    let mut end = 0;
+    while let Some(length) = keys.get(end) {
+        let next = end + 1 + usize::from(*length);
+        if next > bytes_max {
+            break;
+        }
+        end = next;
+    }
+    end
 }

@@ -121,6 +121,10 @@ pub struct Peer {
     pub(super) pending_marks: Vec<bool>,
     /// A comparison runs, or has ended without the peer's word that it did.
     pub(super) comparing: Option<Comparison>,
+    /// A copy to an empty peer has ended: the shard whose keys it gets next, by recency.
+    pub(super) recency_pass: Option<usize>,
+    /// The peer was empty when it connected.
+    copying: bool,
     /// The peer waits to hear that we know its flush watermark.
     pub(super) owes_watermark: bool,
     events: VecDeque<Event>,
@@ -155,6 +159,8 @@ impl Peer {
             pending: VecDeque::new(),
             pending_marks: vec![false; store.shards()],
             comparing: None,
+            recency_pass: None,
+            copying: false,
             owes_watermark: false,
             events: VecDeque::new(),
             figures: Figures::default(),
@@ -485,6 +491,8 @@ impl Peer {
             self.take_death(now, store);
         }
         self.death_watch = false;
+        self.copying |= new_boot;
+        self.recency_pass = None;
         self.feeding = Some(id);
         self.figures.connections += 1;
         self.redial_at = None;
@@ -609,6 +617,9 @@ impl Peer {
     pub(super) fn announce(&mut self, change: Change, store: &Store) {
         let event = match change {
             Change::InSync => {
+                if std::mem::take(&mut self.copying) {
+                    self.recency_pass = Some(0);
+                }
                 if let Some(session) = self.feeding_session() {
                     Frame::InSync.encode(&mut session.output);
                 }

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use vrrp::time::Instant;
 
+use super::arena::NIL;
 use super::clock::version_at;
 use super::{RELIEF_ROUNDS, Store};
 use crate::command::{Applied, Mutation, Record, Version};
@@ -153,6 +154,21 @@ impl Store {
                 each(&hints);
             }
         }
+    }
+
+    /// The keys of one shard, least recently used first: a length byte before each. An empty peer
+    /// gets them after its copy, so that it evicts what we would.
+    pub fn keys_by_recency(&self, shard: usize) -> Vec<u8> {
+        let shard = self.shards[shard].0.lock();
+        let mut keys = Vec::new();
+        let mut at = shard.lru.front;
+        while at != NIL {
+            let key = shard.arena.key(at);
+            keys.push(key.len() as u8);
+            keys.extend_from_slice(key);
+            at = shard.lru.next(&shard.arena, at);
+        }
+        keys
     }
 
     /// A key that was read on the peer.
