@@ -21,6 +21,8 @@ use crate::failover::{self, Rules, Seen};
 const LEASE_MIN: Duration = Duration::from_secs(1);
 /// Workers silent for longer than this (or an advertisement interval, if that is longer) are hung.
 const WORKERS_SILENT_MAX: Duration = Duration::from_secs(1);
+/// The last word of a master that lost; 0 would call other backups to an election.
+const CONCEDING_PRIORITY: u8 = 1;
 /// A master that hears a lesser one answers at most this often.
 const ANSWER_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -149,11 +151,11 @@ impl Holder {
 
     /// There were two masters, and VRRP's comparison has made the other one win. Having heard only
     /// us first, it may not know: our neighbours' caches would point here until its next routine
-    /// announcement. A last advertisement, sent when the addresses are gone, makes it announce.
+    /// announcement. A last advertisement, sent when the addresses are gone, makes it announce. Its
+    /// priority is the lowest, so that it wins against no priority that the winner falls back to.
     fn concede(&mut self, now: Instant) {
-        let priority = self.router.as_ref().map_or(0, Router::priority);
         self.drain(now);
-        self.send(priority);
+        self.send(CONCEDING_PRIORITY);
     }
 
     /// Tells a lesser master, and the switches, who holds the address.

@@ -77,10 +77,12 @@ OPTIONAL_EXTRAS = {"flush", "flushq"}
 NAMES = {opcode: name for name, (opcode, _) in OPCODES.items()}
 ESCAPES = {"n": b"\n", "r": b"\r", "t": b"\t", "0": b"\0", "\\": b"\\"}
 
+NO_RETURN = " (ends with a line feed alone)"
+NO_END = " (has no end)"
 OPEN = "(the connection stays open)"
 RESET = "(the connection was reset)"
-CAS_LINE = re.compile(r"^(VALUE (\S+) \d+ \d+ )(\d+)(\r)?$")
-META_CAS = re.compile(r"^((?:HD|VA|NS|EX|NF|EN)\b.* c)(\d+)(?=[ \r]|$)")
+CAS_LINE = re.compile(r"^(VALUE (\S+) \d+ \d+ )(\d+)$")
+META_CAS = re.compile(r"^((?:HD|VA|NS|EX|NF|EN)\b.* c)(\d+)(?= |$)")
 
 
 @dataclass(frozen=True)
@@ -269,16 +271,17 @@ def shortened(text):
 
 def text_lines(answer):
     """A text answer as lines, without what two servers cannot have in common."""
-    tokens = Tokens()
-    lines = answer.decode("latin-1").split("\n")
-    for index, line in enumerate(lines):
-        line = CAS_LINE.sub(lambda m: m[1] + tokens.name(m[3], m[2]) + (m[4] or ""), line)
+    tokens, lines = Tokens(), []
+    *whole, rest = answer.decode("latin-1").split("\n")
+    for line in whole:
+        remark = "" if line.endswith("\r") else NO_RETURN
+        line = line.removesuffix("\r")
+        line = CAS_LINE.sub(lambda m: m[1] + tokens.name(m[3], m[2]), line)
         line = META_CAS.sub(lambda m: m[1] + tokens.name(m[2]), line)
-        line = re.sub(r"^VERSION .*(?=\r)", "VERSION x", line)
+        line = re.sub(r"^VERSION .*", "VERSION x", line)
         line = re.sub(r"^(ITEM .* b; )\d+ s\]", r"\1x s]", line)
-        lines[index] = shortened(line)
-    # What stands behind the last line end is a line only if there is something.
-    return lines if lines[-1] else lines[:-1]
+        lines.append(shortened(line) + remark)
+    return lines + ([shortened(rest) + NO_END] if rest else [])
 
 
 def binary_lines(answer):
@@ -299,7 +302,7 @@ def binary_lines(answer):
         unusual = "" if (magic, datatype) == (MAGIC_ANSWER, 0) else f"{magic:#x} {datatype} "
         lines.append(
             f"{unusual}{NAMES.get(opcode, hex(opcode))} status={status:#04x} opaque={opaque} "
-            f"{tokens.name(cas)} extras={extras.hex()} key={shortened(key.decode('latin-1'))!r} "
+            f"{tokens.name(cas, key)} extras={extras.hex()} key={shortened(key.decode('latin-1'))!r} "
             f"value={shortened(value.decode('latin-1'))!r}"
         )
     return lines + ([f"half a response: {answer.hex()}"] if answer else [])

@@ -9,18 +9,37 @@ from servers import ADDRESS
 
 SECONDS = 3
 
+# A status of the binary protocol.
+KEY_NOT_FOUND = 1
 
-class PymemcacheClient:
+
+class Client:
+    """What most clients have in common; the client itself is `raw`."""
+
+    lacks = frozenset()
+
+    def recover(self):
+        """Nothing is needed after a failure: the client connects again."""
+
+    def set(self, key, value, expire=0):
+        """Store."""
+        return self.raw.set(key, value, time=expire)
+
+    def set_many(self, values):
+        """Store all; true if all were."""
+        return self.raw.set_multi(values) == []
+
+
+class PymemcacheClient(Client):
     """pymemcache, text."""
 
     name = "pymemcache"
     module = "pymemcache"
-    lacks = frozenset()
 
     def __init__(self, port):
-        from pymemcache.client.base import Client
+        from pymemcache.client import base
 
-        self.raw = Client(
+        self.raw = base.Client(
             (ADDRESS, port),
             connect_timeout=SECONDS,
             timeout=SECONDS,
@@ -44,18 +63,14 @@ class PymemcacheClient:
 
     def stats(self):
         """The statistics as a dictionary of strings."""
-        plain = {}
-        for name, value in self.raw.stats().items():
-            plain[name.decode()] = value.decode() if isinstance(value, bytes) else str(value)
-        return plain
+        return {_string(name): _string(value) for name, value in self.raw.stats().items()}
 
 
-class PylibmcClient:
+class PylibmcClient(Client):
     """pylibmc, which is libmemcached, text."""
 
     name = "pylibmc-text"
     module = "pylibmc"
-    lacks = frozenset()
     binary = False
 
     def __init__(self, port):
@@ -73,19 +88,17 @@ class PylibmcClient:
                 "retry_timeout": 1,
             },
         )
-        self.add, self.replace = self.raw.add, self.raw.replace
-        self.append, self.prepend = self.raw.append, self.raw.prepend
+        self.add, self.append, self.prepend = self.raw.add, self.raw.append, self.raw.prepend
         self.get, self.get_many = self.raw.get, self.raw.get_multi
         self.delete, self.touch = self.raw.delete, self.raw.touch
         self.flush, self.close = self.raw.flush_all, self.raw.disconnect_all
+        # The binary half of libmemcached does not come back to a server that went away, not to
+        # memcached either: its users disconnect.
+        self.recover = self.raw.disconnect_all
 
-    def set(self, key, value, expire=0):
-        """Store."""
-        return self.raw.set(key, value, time=expire)
-
-    def set_many(self, values):
-        """Store all; true if all were."""
-        return self.raw.set_multi(values) == []
+    def replace(self, key, value):
+        """Store where something is."""
+        return self._unless_missing(self.raw.replace, key, value)
 
     def delete_many(self, keys):
         """Delete all."""
@@ -93,37 +106,33 @@ class PylibmcClient:
 
     def incr(self, key, by):
         """Add, `None` where nothing is."""
-        return self._count(self.raw.incr, key, by)
+        return self._unless_missing(self.raw.incr, key, by)
 
     def decr(self, key, by):
         """Subtract, `None` where nothing is."""
-        return self._count(self.raw.decr, key, by)
-
-    def _count(self, operation, key, by):
-        try:
-            return operation(key, by)
-        except self._errors.NotFound:
-            return None
+        return self._unless_missing(self.raw.decr, key, by)
 
     def gets(self, key):
         """The value and its token."""
-        return self.raw.gets(key)
+        # pylibmc frees the bytes that it makes of a string before it has sent them, and asks for
+        # another key when several threads run. Bytes of ours outlive the call.
+        held = key.encode()
+        return self.raw.gets(held)
 
     def cas(self, key, value, token):
         """Store if nobody changed it since."""
+        return self._unless_missing(self.raw.cas, key, value, token)
+
+    def _unless_missing(self, operation, *arguments):
         try:
-            return self.raw.cas(key, value, token)
+            return operation(*arguments)
         except self._errors.NotFound:
             return None
 
     def stats(self):
         """The statistics as a dictionary of strings."""
         [(_, values)] = self.raw.get_stats()
-        plain = {}
-        for name, value in values.items():
-            name = name.decode() if isinstance(name, bytes) else name
-            plain[name] = value.decode() if isinstance(value, bytes) else str(value)
-        return plain
+        return {_string(name): _string(value) for name, value in values.items()}
 
 
 class PylibmcBinaryClient(PylibmcClient):
@@ -133,7 +142,7 @@ class PylibmcBinaryClient(PylibmcClient):
     binary = True
 
 
-class BmemcachedClient:
+class BmemcachedClient(Client):
     """python-binary-memcached, binary."""
 
     name = "python-binary-memcached"
@@ -151,14 +160,6 @@ class BmemcachedClient:
         self.flush, self.close = self.raw.flush_all, self.raw.disconnect_all
         self.add, self.replace, self.cas = self.raw.add, self.raw.replace, self.raw.cas
 
-    def set(self, key, value, expire=0):
-        """Store."""
-        return self.raw.set(key, value, time=expire)
-
-    def set_many(self, values):
-        """Store all; true if all were."""
-        return self.raw.set_multi(values) == []
-
     def incr(self, key, by):
         """Add, `None` where nothing is."""
         return self._count(self.raw.incr, key, by)
@@ -168,8 +169,14 @@ class BmemcachedClient:
         return self._count(self.raw.decr, key, by)
 
     def _count(self, operation, key, by):
-        # An expiry of all ones asks the server not to create a counter.
-        return operation(key, by, time=0xFFFFFFFF) or None
+        from bmemcached.exceptions import MemcachedException
+
+        try:
+            # An expiry of all ones asks the server not to create a counter.
+            return operation(key, by, time=0xFFFFFFFF)
+        except MemcachedException as failure:
+            assert failure.code == KEY_NOT_FOUND
+            return None
 
     def stats(self):
         """The statistics as a dictionary of strings."""
@@ -177,12 +184,11 @@ class BmemcachedClient:
         return {name: _string(value) for name, value in values.items()}
 
 
-class PythonMemcachedClient:
+class PythonMemcachedClient(Client):
     """python-memcached, text. Its `cas` uses the token that its last `gets` kept."""
 
     name = "python-memcached"
     module = "memcache"
-    lacks = frozenset()
 
     def __init__(self, port):
         import memcache
@@ -196,14 +202,6 @@ class PythonMemcachedClient:
         self.delete, self.delete_many = self.raw.delete, self.raw.delete_multi
         self.incr, self.decr, self.touch = self.raw.incr, self.raw.decr, self.raw.touch
         self.flush, self.close = self.raw.flush_all, self.raw.disconnect_all
-
-    def set(self, key, value, expire=0):
-        """Store."""
-        return self.raw.set(key, value, time=expire)
-
-    def set_many(self, values):
-        """Store all; true if all were."""
-        return self.raw.set_multi(values) == []
 
     def gets(self, key):
         """The value and its token, which the client itself remembers."""

@@ -37,10 +37,11 @@ def test_the_answer_is_memcacheds(both, name):
 @pytest.mark.parametrize("name", DIFFERENCES)
 def test_the_answer_is_another_one_on_purpose(both, name):
     ours, theirs = answers(EXCHANGES[name], both)
-    assert ours == DIFFERENCES[name].answer, DIFFERENCES[name].reason
+    reason, answer = DIFFERENCES[name]
+    assert ours == answer, reason
     assert ours != theirs, "this is no difference any more: differences.py must not list it"
 
 
 def test_there_are_several_hundred():
     assert len(EXCHANGES) >= 400
-    assert len(DIFFERENCES) <= 40
+    assert len(DIFFERENCES) <= 50

@@ -1,0 +1,336 @@
+//! What must hold at every moment, and what must hold once the faults have ended.
+
+use std::collections::BTreeMap;
+
+use twincached::command::Life;
+use twincached::store::Entry;
+
+use super::host::ACKNOWLEDGE_TIMEOUT_MS;
+use super::model::Shown;
+use super::world::{MS, SECOND, World};
+
+/// Two hosts serve together for at most this long while VRRP connects them: one interval, and the
+/// way of an advertisement.
+const BOTH_MAX: u64 = SECOND + 20 * MS;
+/// The same where only the link does: it has to be dialled again first.
+const BOTH_MAX_LINK: u64 = 2 * SECOND + 300 * MS;
+/// An incomplete master gives way to a complete node within this.
+const INCOMPLETE_MAX: u64 = SECOND + 500 * MS;
+/// A reply waits for the peer at most this long.
+const WAIT_MAX: u64 = (ACKNOWLEDGE_TIMEOUT_MS + 20) * MS;
+/// After the faults have ended, the pair is whole again within this.
+pub const CONVERGENCE_MS: u64 = 15_000;
+
+/// What the checks remember.
+#[derive(Default)]
+pub struct Checks {
+    pub violations: Vec<String>,
+    /// Every answer must have waited for the peer.
+    pub strict: bool,
+    path_since: Option<u64>,
+    link_only: bool,
+    both_since: Option<u64>,
+    /// The longest time that two hosts served together, whatever connected them.
+    pub both_longest: u64,
+    incomplete_since: Option<u64>,
+    pub acknowledged_at: u64,
+    /// The longest time without an acknowledged mutation since it was last cleared.
+    pub gap_longest: u64,
+}
+
+impl Checks {
+    pub fn report(&mut self, violation: String) {
+        self.violations.push(violation);
+    }
+
+    /// A server lets answers go.
+    pub fn note_answer(&mut self, holding: bool) {
+        if self.strict && !holding {
+            self.strict = false;
+            self.report(
+                "an answer did not wait for the peer, although nothing had failed".to_owned(),
+            );
+        }
+    }
+
+    /// A client has an acknowledged mutation.
+    pub fn note_acknowledged(&mut self, now: u64) {
+        self.gap_longest = self.gap_longest.max(now - self.acknowledged_at);
+        self.acknowledged_at = now;
+    }
+
+    /// Begins to measure the longest gap.
+    pub fn clear_gap(&mut self, now: u64) {
+        (self.acknowledged_at, self.gap_longest) = (now, 0);
+    }
+}
+
+impl World {
+    /// Looks at everything that must hold at every moment.
+    pub fn probe(&mut self) {
+        self.note_paths();
+        self.check_holders();
+        self.check_incomplete();
+        self.check_waits();
+        self.check_memory();
+        if let Some(violation) = self.checks.violations.first().cloned() {
+            self.fail(&violation);
+        }
+    }
+
+    fn note_paths(&mut self) {
+        let (vrrp, link) = self.paths();
+        let since = if vrrp || link {
+            self.checks.path_since.or(Some(self.now))
+        } else {
+            None
+        };
+        self.checks.path_since = since;
+        if self.checks.link_only != (link && !vrrp) {
+            self.checks.link_only = link && !vrrp;
+            self.checks.path_since = self.checks.path_since.map(|_| self.now);
+        }
+    }
+
+    /// Since when the hosts could have heard each other without a loss.
+    fn connected_since(&self) -> Option<u64> {
+        self.checks
+            .path_since
+            .map(|since| since.max(self.lan.lost_at))
+    }
+
+    fn check_holders(&mut self) {
+        let both = self.hosts[0].serves(self.now) && self.hosts[1].serves(self.now);
+        if !both {
+            self.checks.both_since = None;
+            return;
+        }
+        let since = *self.checks.both_since.get_or_insert(self.now);
+        self.checks.both_longest = self.checks.both_longest.max(self.now - since);
+        let bound = if self.checks.link_only {
+            BOTH_MAX_LINK
+        } else {
+            BOTH_MAX
+        };
+        let connected = self.connected_since().map(|path| path.max(since));
+        if connected.is_some_and(|since| self.now > since + bound) {
+            self.checks.report(
+                "two hosts serve on the virtual IP although they hear each other".to_owned(),
+            );
+        }
+    }
+
+    fn check_incomplete(&mut self) {
+        let complete = |host: usize| {
+            let host = &self.hosts[host];
+            host.is_running()
+                && host
+                    .process
+                    .as_ref()
+                    .is_some_and(|process| process.status.node.complete)
+        };
+        let empty_master = |host: usize| {
+            self.hosts[host].is_running()
+                && self.hosts[host].is_master()
+                && !complete(host)
+                && complete(1 - host)
+                && !self.hosts[1 - host]
+                    .process
+                    .as_ref()
+                    .is_some_and(|process| process.workers_hung)
+        };
+        if !empty_master(0) && !empty_master(1) {
+            self.checks.incomplete_since = None;
+            return;
+        }
+        let since = *self.checks.incomplete_since.get_or_insert(self.now);
+        let slack = if self.checks.link_only {
+            BOTH_MAX_LINK
+        } else {
+            INCOMPLETE_MAX
+        };
+        if let Some(connected) = self.connected_since()
+            && self.now > connected.max(since) + slack
+        {
+            self.checks.report(
+                "an incomplete node stays master although a complete one is reachable".to_owned(),
+            );
+        }
+    }
+
+    fn check_waits(&mut self) {
+        let late = |host: &super::host::Host| {
+            let since = host
+                .process
+                .iter()
+                .flat_map(|process| process.connections.values());
+            let mut since = since.filter_map(|connection| connection.holding_since);
+            host.is_running()
+                && since.any(|since| self.now > since.max(host.awake_since) + WAIT_MAX)
+        };
+        if self.hosts.iter().any(late) {
+            self.checks.report(
+                "an answer waits longer for the peer than the acknowledge timeout".to_owned(),
+            );
+        }
+    }
+
+    fn check_memory(&mut self) {
+        if self.now % SECOND >= 10 * MS {
+            return;
+        }
+        for host in 0..2 {
+            let bytes = self.hosts[host]
+                .process
+                .as_ref()
+                .map_or(0, |process| process.store.statistics().bytes);
+            let limit = self.options.memory[host] as u64;
+            if bytes > limit + limit / 8 {
+                self.checks
+                    .report(format!("host {host} uses {bytes} of {limit} bytes"));
+            }
+        }
+        self.note_copies();
+    }
+
+    /// Tells the model which process certainly has what the other one has.
+    pub fn note_copies(&mut self) {
+        for host in 0..2 {
+            let (Some(from), Some(to)) = (&self.hosts[host].process, &self.hosts[1 - host].process)
+            else {
+                continue;
+            };
+            let connected = from
+                .status
+                .replication
+                .as_ref()
+                .is_some_and(|link| link.state == "connected");
+            let all = connected
+                && self.hosts[host].is_running()
+                && self.link.connects_only(from.boot, to.boot)
+                && from.store.is_acknowledged()
+                && to.store.watermark() >= from.store.watermark();
+            if all {
+                let (from, to) = (from.boot, to.boot);
+                self.model.copied(from, to);
+            }
+        }
+    }
+
+    /// One master that serves, one backup, both complete and in sync.
+    pub fn is_whole(&self) -> bool {
+        let synced = |host: &super::host::Host| {
+            let status = host.process.as_ref().map(|process| &process.status);
+            let link = status.and_then(|status| status.replication.as_ref());
+            host.is_running()
+                && status.is_some_and(|status| status.node.complete)
+                && link.is_some_and(|link| link.in_sync && link.have_all)
+        };
+        let masters = self.hosts.iter().filter(|host| host.is_master()).count();
+        masters == 1
+            && self
+                .master()
+                .is_some_and(|host| self.hosts[host].serves(self.now))
+            && self.hosts.iter().all(synced)
+    }
+
+    /// The only VRRP Master.
+    pub fn master(&self) -> Option<usize> {
+        match (self.hosts[0].is_master(), self.hosts[1].is_master()) {
+            (true, false) => Some(0),
+            (false, true) => Some(1),
+            _ => None,
+        }
+    }
+
+    /// The faults have ended: the pair becomes whole, clients are served, and both hosts hold the
+    /// same, which is what the model expects.
+    pub fn finish(&mut self) {
+        self.tell("the faults have ended");
+        self.end_faults();
+        self.run_until_holds(CONVERGENCE_MS, "the pair is whole again", World::is_whole);
+        let served = |world: &World| world.checks.acknowledged_at;
+        let before = served(self);
+        let asking = self
+            .clients
+            .iter()
+            .any(|client| client.direct.is_none() && !client.stopped);
+        if asking {
+            self.run_until_holds(3_000, "clients are served again", |world| {
+                served(world) > before
+            });
+        }
+        self.stop_clients();
+        self.run_ms(2_500);
+        if !self.is_whole() {
+            self.fail("the pair did not stay whole");
+        }
+        self.compare_hosts();
+        self.probe();
+    }
+
+    /// Both hosts hold the same, and what the model allows.
+    pub fn compare_hosts(&mut self) {
+        let contents = [0, 1].map(|host| {
+            let now = self.local(host);
+            let process = self.hosts[host].process.as_ref();
+            process.map_or_else(BTreeMap::new, |process| process.store.contents(now))
+        });
+        self.trace.mix(&[contents[0].len() as u64]);
+        let [a, b] = &contents;
+        for key in a.keys().chain(b.keys()) {
+            if let Some(difference) = difference(a.get(key), b.get(key), self.options.ample) {
+                let key = String::from_utf8_lossy(key);
+                self.fail(&format!(
+                    "{key} is not the same on both hosts: {difference}"
+                ));
+            }
+        }
+        for key in 0..self.model.keys() {
+            let read = self.model.read(key, self.now);
+            for (host, contents) in contents.iter().enumerate() {
+                let shown = contents.get(format!("key{key}").as_bytes());
+                let shown = shown.map(|entry| Shown {
+                    value: entry.value.clone(),
+                    flags: entry.flags,
+                });
+                let boot = self.hosts[host].boot();
+                if let Err(violation) = self.model.shown(&read, boot, shown.as_ref(), self.now) {
+                    self.fail(&format!("at the end, on host {host}: {violation}"));
+                }
+            }
+        }
+    }
+}
+
+/// What differs between two hosts' views of a key. One that is about to expire may be gone on one;
+/// where memory is tight, one may have been evicted.
+fn difference(a: Option<&Entry>, b: Option<&Entry>, ample: bool) -> Option<String> {
+    let life = |entry: &Entry| match entry.life {
+        Life::Forever => None,
+        Life::Remaining { millis } => Some(millis),
+    };
+    match (a, b) {
+        (Some(a), Some(b)) => {
+            let same =
+                (&a.value, a.flags, a.cas, a.version) == (&b.value, b.flags, b.cas, b.version);
+            let lives = match (life(a), life(b)) {
+                (None, None) => true,
+                (Some(a), Some(b)) => a.abs_diff(b) <= 1000,
+                _ => false,
+            };
+            (!same || !lives).then(|| format!("{a:?} and {b:?}"))
+        }
+        (Some(one), None) | (None, Some(one)) => {
+            let dying = life(one).is_some_and(|millis| millis < 1000);
+            (ample && !dying).then(|| {
+                format!(
+                    "{one:?} on one host only (a: {}, b: {})",
+                    a.is_some(),
+                    b.is_some()
+                )
+            })
+        }
+        (None, None) => None,
+    }
+}

@@ -1,0 +1,342 @@
+//! The world: one clock, one queue of events ordered by (time, counter), two hosts, the networks
+//! between them, the clients, and everything that watches.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::checks::Checks;
+use super::clients::{Client, ClientConnections};
+use super::host::Host;
+use super::lan::Lan;
+use super::link::Link;
+use super::model::Model;
+use super::random::Random;
+use super::trace::Trace;
+
+/// A millisecond and a second in the nanoseconds of the world's clock.
+pub const MS: u64 = 1_000_000;
+pub const SECOND: u64 = 1000 * MS;
+/// How often the checks look.
+const PROBE_INTERVAL: u64 = 10 * MS;
+
+/// What differs between runs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub seed: u64,
+    /// Collect a readable trace.
+    pub traced: bool,
+    /// `-m` of each host in bytes.
+    pub memory: [usize; 2],
+    /// Configured priority of each host.
+    pub priority: [u8; 2],
+    /// How far the wall clock of each host is from the true time.
+    pub skew_ms: [i64; 2],
+    /// How many nanoseconds each host's clock gains in a millisecond.
+    pub drift_ppm: [i64; 2],
+    /// Mode `acknowledge: peer`.
+    pub acknowledge_peer: bool,
+    /// Nothing may be evicted, so both hosts must end identical.
+    pub ample: bool,
+}
+
+impl Options {
+    /// A plain pair.
+    pub fn of_seed(seed: u64) -> Options {
+        Options {
+            seed,
+            traced: false,
+            memory: [4 << 20; 2],
+            priority: [240, 240],
+            skew_ms: [0; 2],
+            drift_ppm: [0; 2],
+            acknowledge_peer: true,
+            ample: true,
+        }
+    }
+}
+
+/// What happens at a time.
+#[derive(Clone, Debug)]
+pub enum Event {
+    Timer {
+        host: usize,
+        boot: u64,
+    },
+    WorkersAlive {
+        host: usize,
+        boot: u64,
+    },
+    Orders {
+        host: usize,
+        boot: u64,
+    },
+    AddressExpires {
+        host: usize,
+    },
+    GuardActs {
+        host: usize,
+        master: bool,
+        boots: u64,
+    },
+    Datagram {
+        to: usize,
+        bytes: Vec<u8>,
+    },
+    Announced {
+        from: usize,
+        client: usize,
+    },
+    Syn {
+        from: usize,
+        boot: u64,
+        started: u64,
+    },
+    Dialled {
+        host: usize,
+        boot: u64,
+        connection: Option<u64>,
+        refused: bool,
+    },
+    Segment {
+        connection: u64,
+        pipe: usize,
+    },
+    Retransmit {
+        connection: u64,
+        pipe: usize,
+    },
+    ClientActs {
+        client: usize,
+        turn: u64,
+    },
+    ClientSyn {
+        client: usize,
+        turn: u64,
+    },
+    ToServer {
+        connection: u64,
+        bytes: Vec<u8>,
+        end: bool,
+    },
+    ToClient {
+        connection: u64,
+        bytes: Vec<u8>,
+        copies: Vec<u64>,
+    },
+    ClientClosed {
+        connection: u64,
+    },
+    Impatient {
+        client: usize,
+        turn: u64,
+    },
+    Fault(super::swarm::Fault),
+    Probe,
+}
+
+#[derive(Debug)]
+struct Entry {
+    at: u64,
+    number: u64,
+    event: Event,
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Entry) -> bool {
+        (self.at, self.number) == (other.at, other.number)
+    }
+}
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Entry) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Entry) -> std::cmp::Ordering {
+        (self.at, self.number).cmp(&(other.at, other.number))
+    }
+}
+
+/// Everything.
+pub struct World {
+    pub options: Options,
+    pub now: u64,
+    number: u64,
+    queue: BinaryHeap<Reverse<Entry>>,
+    pub hosts: [Host; 2],
+    pub boots: u64,
+    pub lan: Lan,
+    pub link: Link,
+    /// Bytes given to the replication link by both hosts.
+    pub link_bytes: u64,
+    pub clients: Vec<Client>,
+    pub connections: ClientConnections,
+    pub model: Model,
+    pub checks: Checks,
+    pub trace: Trace,
+    pub faults: Random,
+    pub network: Random,
+    pub workload: Random,
+}
+
+impl World {
+    /// Two hosts that are on, with no process.
+    pub fn new(options: Options) -> World {
+        let host = |index: usize| Host::new(options.skew_ms[index], options.drift_ppm[index]);
+        let mut world = World {
+            now: 10 * SECOND,
+            number: 0,
+            queue: BinaryHeap::new(),
+            hosts: [host(0), host(1)],
+            boots: 0,
+            lan: Lan::default(),
+            link: Link::new(),
+            link_bytes: 0,
+            clients: Vec::new(),
+            connections: ClientConnections::default(),
+            model: Model::new(!options.ample),
+            checks: Checks::default(),
+            trace: Trace::new(options.traced),
+            faults: Random::new(options.seed, 1),
+            network: Random::new(options.seed, 2),
+            workload: Random::new(options.seed, 3),
+            options,
+        };
+        world.after(PROBE_INTERVAL, Event::Probe);
+        world
+    }
+
+    pub fn at(&mut self, at: u64, event: Event) {
+        self.number += 1;
+        let entry = Entry {
+            at: at.max(self.now),
+            number: self.number,
+            event,
+        };
+        self.queue.push(Reverse(entry));
+    }
+
+    pub fn after(&mut self, wait: u64, event: Event) {
+        self.at(self.now + wait, event);
+    }
+
+    /// A line of the trace, of one host.
+    pub fn note(&mut self, host: usize, text: &str) {
+        self.trace.line(self.now, ["a", "b"][host], text);
+    }
+
+    /// A line of the trace, of the world.
+    pub fn tell(&mut self, text: &str) {
+        self.trace.line(self.now, "--", text);
+    }
+
+    /// Lets virtual milliseconds pass.
+    pub fn run_ms(&mut self, milliseconds: u64) {
+        self.run_until(self.now + milliseconds * MS);
+    }
+
+    pub fn run_until(&mut self, until: u64) {
+        while let Some(Reverse(entry)) = self.queue.peek()
+            && entry.at <= until
+        {
+            let Some(Reverse(entry)) = self.queue.pop() else {
+                break;
+            };
+            self.now = entry.at;
+            self.trace.mix(&[entry.at, entry.number]);
+            self.handle(entry.event);
+        }
+        self.now = until;
+    }
+
+    /// Lets time pass until something holds. Returns how many milliseconds that took.
+    pub fn run_until_holds(
+        &mut self,
+        most_ms: u64,
+        what: &str,
+        holds: impl Fn(&World) -> bool,
+    ) -> u64 {
+        let begun = self.now;
+        while !holds(self) {
+            if self.now - begun > most_ms * MS {
+                self.fail(&format!("not within {most_ms} ms: {what}"));
+            }
+            self.run_ms(5);
+        }
+        (self.now - begun) / MS
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Timer { host, boot } => self.timer(host, boot),
+            Event::WorkersAlive { host, boot } => self.workers_alive(host, boot),
+            Event::Orders { host, boot } => self.perform_orders(host, boot),
+            Event::AddressExpires { host } => self.address_expires(host),
+            Event::GuardActs {
+                host,
+                master,
+                boots,
+            } => self.guard_acts(host, master, boots),
+            Event::Datagram { to, bytes } => self.datagram_arrives(to, bytes),
+            Event::Announced { from, client } => self.clients[client].resolved = Some(from),
+            Event::Syn {
+                from,
+                boot,
+                started,
+            } => self.syn_arrives(from, boot, started),
+            Event::Dialled {
+                host,
+                boot,
+                connection,
+                refused,
+            } => {
+                self.dialled(host, boot, connection, refused);
+            }
+            Event::Segment { connection, pipe } => self.segment_arrives(connection, pipe),
+            Event::Retransmit { connection, pipe } => self.retransmit(connection, pipe),
+            Event::ClientActs { client, turn } => self.client_acts(client, turn),
+            Event::ClientSyn { client, turn } => self.client_syn(client, turn),
+            Event::ToServer {
+                connection,
+                bytes,
+                end,
+            } => self.to_server(connection, bytes, end),
+            Event::ToClient {
+                connection,
+                bytes,
+                copies,
+            } => {
+                self.to_client(connection, &bytes, &copies);
+            }
+            Event::ClientClosed { connection } => self.client_closed(connection),
+            Event::Impatient { client, turn } => self.impatient(client, turn),
+            Event::Fault(fault) => self.inflict(&fault),
+            Event::Probe => {
+                self.probe();
+                self.after(PROBE_INTERVAL, Event::Probe);
+            }
+        }
+    }
+
+    /// Ends the test with the end of the trace.
+    pub fn fail(&self, why: &str) -> ! {
+        let lines = self.trace.lines();
+        let all = std::env::var_os("TRACE").is_some();
+        let from = if all {
+            0
+        } else {
+            lines.len().saturating_sub(120)
+        };
+        eprintln!("{}", lines[from..].join("\n"));
+        panic!(
+            "at {}.{:06}: {why} (seed {})",
+            self.now / SECOND,
+            self.now % SECOND / 1000,
+            self.options.seed
+        );
+    }
+}
