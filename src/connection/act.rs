@@ -9,7 +9,7 @@ use super::held::Held;
 use super::listing::Listing;
 use super::observers::{DELETIONS, DETAIL, FETCHERS, MUTATIONS, Origin};
 use super::watchers::Watcher;
-use super::{Context, Facts, OUTPUT_BYTES_MAX, VERSION, statistics, unix_us};
+use super::{Context, Facts, OUTPUT_BYTES_MAX, VERSION, statistics, unix_us, without_cas};
 use crate::command::{Command, Delete, Exptime, Get, Outcome, Read, Store as StoreCommand, Ticket};
 use crate::protocol::{Form, Reply, Request, RequestError};
 
@@ -47,9 +47,20 @@ pub(super) struct Act<'a, 'b> {
 
 impl Act<'_, '_> {
     pub fn perform(&mut self, request: &Request<'_>) -> Done {
+        if self.has_cas() {
+            self.execute(&request.command, &request.reply)
+        } else {
+            self.execute(&without_cas::command(&request.command), &request.reply)
+        }
+    }
+
+    fn has_cas(&self) -> bool {
+        self.context.facts.settings.cas_enabled
+    }
+
+    fn execute(&mut self, command: &Command<'_>, reply: &Reply<'_>) -> Done {
         let (store, now) = (self.context.store, self.now);
-        let reply = &request.reply;
-        match &request.command {
+        match command {
             Command::Get(get) => return self.get(get, reply),
             Command::Read(read) => self.read(read, reply),
             Command::Store(command) => self.store(command, reply),
@@ -68,9 +79,14 @@ impl Act<'_, '_> {
                     bump: false,
                     ..Read::of(key)
                 };
+                let has_cas = self.has_cas();
                 let out = self.held.output(self.out);
                 store.read(now, &read, |item| match item {
-                    Some(item) => reply.meta_debug(item, 1, item.key.len() + item.value.len(), out),
+                    Some(item) => {
+                        let size = item.key.len() + item.value.len();
+                        let blind = without_cas::item(item);
+                        reply.meta_debug(if has_cas { item } else { &blind }, 1, size, out);
+                    }
                     None => reply.miss(key, out),
                 });
             }
@@ -157,10 +173,12 @@ impl Act<'_, '_> {
 
     fn read_one(&mut self, read: &Read<'_>, with_cas: bool, reply: &Reply<'_>) {
         let mark = self.held.begin(self.out);
+        let has_cas = self.has_cas();
         let out = self.held.output(self.out);
         let (found, ticket) = self.context.store.read(self.now, read, |item| {
             match item {
-                Some(item) => reply.hit(with_cas, item, out),
+                Some(item) if has_cas => reply.hit(with_cas, item, out),
+                Some(item) => reply.hit(with_cas, &without_cas::item(item), out),
                 None => reply.miss(read.key, out),
             }
             let found = item.filter(|item| read.vivify.is_none() || !item.won);
@@ -178,6 +196,10 @@ impl Act<'_, '_> {
 
     /// Answers a mutation once the peer has it.
     fn answer(&mut self, reply: &Reply<'_>, outcome: &Outcome, ticket: Ticket) {
+        let outcome = &match self.has_cas() {
+            true => *outcome,
+            false => without_cas::outcome(*outcome),
+        };
         if self.context.store.acknowledged().covers(ticket) {
             reply.outcome(outcome, self.held.output(self.out));
         } else {

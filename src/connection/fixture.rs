@@ -85,6 +85,7 @@ impl Fixture {
             },
             section,
             leaving: false,
+            passwords: None,
         }
     }
 

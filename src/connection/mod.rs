@@ -14,6 +14,7 @@
 mod act;
 mod adjustable;
 mod admin;
+mod auth;
 mod clients;
 mod facts;
 #[cfg(test)]
@@ -27,6 +28,7 @@ mod statistics;
 mod tests;
 mod uri;
 mod watchers;
+mod without_cas;
 
 use std::sync::Arc;
 
@@ -34,13 +36,15 @@ use vrrp::time::Instant;
 
 use self::act::{Act, Done, Retrieval, Unfinished};
 pub use self::adjustable::Adjustable;
+use self::auth::{Gate, Passage};
+pub use self::auth::{MalformedEntry, Passwords};
 pub use self::clients::{Client, ClientState, Clients, Endpoint};
 pub use self::facts::{Facts, Process, Settings};
 use self::held::Held;
 pub use self::observers::Observers;
 use self::watchers::Watcher;
 use crate::command::Get;
-use crate::protocol::{Decoder, Form, Limits, Reply, Step};
+use crate::protocol::{Decoder, Dialect, Form, Limits, Reply, RequestError, Step};
 use crate::store::Store;
 
 /// Output beyond this is written out before more is executed.
@@ -64,10 +68,14 @@ pub struct Context<'a> {
     pub section: &'a dyn Fn(&str) -> Vec<(String, String)>,
     /// The node is leaving: mutations are not executed any more, reads are.
     pub leaving: bool,
+    /// Who may connect, where not everybody may. Looked at until the connection
+    /// [`is_admitted`](Connection::is_admitted).
+    pub passwords: Option<&'a Passwords>,
 }
 
 /// One client.
 pub struct Connection {
+    gate: Gate,
     decoder: Decoder,
     input: Vec<u8>,
     /// Input below this length cannot hold the next request.
@@ -80,14 +88,25 @@ pub struct Connection {
     client: Option<Arc<Client>>,
     /// Requests wait for room in the output, for the peer, or for a handover to end.
     blocked: bool,
+    /// Requests wait because others are to have their turn.
+    gives_way: bool,
     closing: bool,
 }
 
 impl Connection {
     /// A new client.
     pub fn new(limits: Limits) -> Connection {
+        Connection::speaking(limits, None)
+    }
+
+    /// A new client that may speak this protocol alone, if one is given.
+    pub fn speaking(limits: Limits, dialect: Option<Dialect>) -> Connection {
         Connection {
-            decoder: Decoder::new(limits),
+            gate: Gate::Line,
+            decoder: match dialect {
+                Some(dialect) => Decoder::speaking(limits, dialect),
+                None => Decoder::new(limits),
+            },
             input: Vec::new(),
             need: 0,
             held: Held::default(),
@@ -95,8 +114,14 @@ impl Connection {
             watcher: None,
             client: None,
             blocked: false,
+            gives_way: false,
             closing: false,
         }
+    }
+
+    /// The client has proved who it is.
+    pub fn is_admitted(&self) -> bool {
+        self.gate == Gate::Open
     }
 
     /// Tells under which entry of [`Clients`] the connection is listed.
@@ -152,10 +177,10 @@ impl Connection {
         self.blocked
     }
 
-    /// An answer is unfinished that needs nothing but room in the output: call
-    /// [`Connection::resume`] once the output has left, even if there was none.
+    /// Something is unfinished that needs nothing but room in the output, or that others had their
+    /// turn: call [`Connection::resume`] once the output has left, even if there was none.
     pub fn has_work(&self) -> bool {
-        self.unfinished.is_some() && !self.held.is_full()
+        (self.unfinished.is_some() || self.gives_way) && !self.held.is_full()
     }
 
     /// Lines to watch may come at any time: call [`Connection::resume`] a few times a second. The
@@ -213,15 +238,34 @@ impl Connection {
     ) -> usize {
         let mut at = 0;
         let mut meta_commands = 0;
+        let mut requests = 0;
+        let requests_max = match context.facts.settings.requests_per_event {
+            0 => usize::MAX,
+            count => count,
+        };
         self.blocked = false;
+        self.gives_way = false;
         self.need = 0;
+        if let Some(passwords) = context.passwords
+            && !self.is_admitted()
+        {
+            at = self.pass_gate(input, passwords, context, out);
+        }
         self.finish(now, context, out);
         let client = self.client_id();
-        while !self.closing && !self.blocked {
+        while !self.closing && !self.blocked && (context.passwords.is_none() || self.is_admitted())
+        {
             if out.len() > OUTPUT_BYTES_MAX || self.held.is_full() {
                 self.blocked = true;
                 break;
             }
+            if requests == requests_max && at < input.len() {
+                // memcached's `-R`, without which one client could keep all others waiting.
+                (self.blocked, self.gives_way) = (true, true);
+                Facts::add(&context.facts.conn_yields, 1);
+                break;
+            }
+            requests += 1;
             match self.decoder.decode(&input[at..]) {
                 Step::Incomplete { need } => {
                     self.need = need;
@@ -279,6 +323,45 @@ impl Connection {
         }
         if meta_commands > 0 {
             Facts::add(&context.facts.cmd_meta, meta_commands);
+        }
+        at
+    }
+
+    /// Everything before the client has proved who it is. Returns how many bytes that took.
+    fn pass_gate(
+        &mut self,
+        input: &[u8],
+        passwords: &Passwords,
+        context: &Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> usize {
+        let mut at = 0;
+        while !self.is_admitted() && !self.closing {
+            if out.len() > OUTPUT_BYTES_MAX {
+                self.blocked = true;
+                break;
+            }
+            match self.gate.pass(&input[at..], passwords) {
+                Passage::Incomplete { need } => {
+                    self.need = need;
+                    break;
+                }
+                Passage::Skipped { consumed } => at += consumed,
+                Passage::Admitted { consumed } => {
+                    at += consumed;
+                    Facts::add(&context.facts.auth_cmds, 1);
+                    Reply::TEXT.line("STORED", out);
+                }
+                Passage::Refused { consumed, error } => {
+                    at += consumed;
+                    if error == RequestError::AuthenticationFailure {
+                        Facts::add(&context.facts.auth_cmds, 1);
+                        Facts::add(&context.facts.auth_errors, 1);
+                    }
+                    Reply::TEXT.error(&error, out);
+                }
+                Passage::Closed => self.closing = true,
+            }
         }
         at
     }

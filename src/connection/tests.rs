@@ -23,6 +23,7 @@ fn store(replicated: bool) -> Store {
 fn facts() -> Facts {
     let mut facts = Facts::default();
     facts.settings.flush_enabled = true;
+    facts.settings.cas_enabled = true;
     facts
 }
 
@@ -56,6 +57,7 @@ impl Client {
             process: Process::default,
             section: &section,
             leaving: self.leaving,
+            passwords: None,
         };
         act(&mut self.connection, &context)
     }
@@ -263,4 +265,45 @@ fn without_a_peer_in_sync_nothing_waits() {
         Client::new().say(&store, b"set a 0 0 1\r\nx\r\n"),
         "STORED\r\n"
     );
+}
+
+#[test]
+fn a_connection_gives_way_after_so_many_requests_and_goes_on() {
+    let store = store(false);
+    let mut client = Client::new();
+    client.facts.settings.requests_per_event = 2;
+    let first = client.say(&store, b"mn\r\nset a 0 0 1\r\nx\r\nget a\r\nmn\r\nmn\r\n");
+    assert_eq!(first, "MN\r\nSTORED\r\n");
+    assert!(client.connection.has_work() && client.connection.is_blocked());
+    assert_eq!(client.resume(&store), "VALUE a 0 1\r\nx\r\nEND\r\nMN\r\n");
+    assert_eq!(client.resume(&store), "MN\r\n");
+    assert!(!client.connection.has_work() && !client.connection.is_blocked());
+    assert_eq!(Facts::of(&client.facts.conn_yields), 2);
+}
+
+#[test]
+fn as_many_requests_as_allowed_need_no_second_turn() {
+    let store = store(false);
+    let mut client = Client::new();
+    client.facts.settings.requests_per_event = 2;
+    assert_eq!(client.say(&store, b"mn\r\nmn\r\n"), "MN\r\nMN\r\n");
+    assert!(!client.connection.has_work());
+    assert_eq!(Facts::of(&client.facts.conn_yields), 0);
+}
+
+#[test]
+fn a_connection_of_one_dialect_does_not_understand_the_other() {
+    let limits = Limits {
+        item_size_max: 1 << 20,
+    };
+    let store = store(false);
+    let mut client = Client::new();
+    client.connection = Connection::speaking(limits, Some(Dialect::Text));
+    assert_eq!(
+        client.say(&store, b"\x80\x0b\0\0\r\nmn\r\n"),
+        "ERROR\r\nMN\r\n"
+    );
+    client.connection = Connection::speaking(limits, Some(Dialect::Binary));
+    assert_eq!(client.say(&store, b"mn\r\n"), "");
+    assert!(client.connection.is_closing());
 }

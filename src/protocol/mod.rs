@@ -162,6 +162,14 @@ impl Decoder {
         }
     }
 
+    /// A decoder that takes whatever comes for this protocol: what a client of the other one sends
+    /// is garbage, as with memcached's `-B`.
+    pub const fn speaking(limits: Limits, dialect: Dialect) -> Decoder {
+        let mut decoder = Decoder::new(limits);
+        decoder.dialect = Some(dialect);
+        decoder
+    }
+
     /// The protocol of the connection, known as soon as its first byte was seen.
     pub const fn dialect(&self) -> Option<Dialect> {
         self.dialect

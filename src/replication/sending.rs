@@ -267,7 +267,7 @@ impl Sending {
                 return Some(Change::Degraded);
             }
         }
-        if self.restore_at().is_some_and(|at| at <= now) && self.outstanding == 0 {
+        if self.restore_at().is_some_and(|at| at <= now) {
             self.degraded = false;
             let since = self.degraded_since.take();
             self.degraded_before += since.map_or(Duration::ZERO, |since| now.since(since));
@@ -277,9 +277,12 @@ impl Sending {
         None
     }
 
+    /// When replies wait again. Not while the peer owes an answer: that answer comes first.
     fn restore_at(&self) -> Option<Instant> {
         match self.progress {
-            Progress::InSync { since } if self.degraded => Some(since + self.return_after),
+            Progress::InSync { since } if self.degraded && self.outstanding == 0 => {
+                Some(since + self.return_after)
+            }
             _ => None,
         }
     }

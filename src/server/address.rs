@@ -295,13 +295,37 @@ impl Network {
                 self.reopen(inbox);
                 return;
             }
+            NetworkEvent::Overrun => {
+                self.look_again(inbox);
+                return;
+            }
             NetworkEvent::LinkChanged { .. }
             | NetworkEvent::LinkGone { .. }
             | NetworkEvent::AddressGone { .. }
-            | NetworkEvent::AddressAdded { .. }
-            | NetworkEvent::Overrun => return,
+            | NetworkEvent::AddressAdded { .. } => return,
         };
         let _ended = inbox.send(message);
+    }
+
+    /// Notifications were lost: whatever they would have said is read from the kernel.
+    fn look_again(&mut self, inbox: &UnboundedSender<Message>) {
+        let running = match Interface::find(&self.interface.name) {
+            Ok(found) if found.index == self.interface.index => found.up && found.running,
+            Ok(_) => return self.reopen(inbox),
+            Err(_) => false,
+        };
+        let _ended = inbox.send(Message::InterfaceUp(running));
+        let held = self
+            .addresses
+            .list(self.interface.index)
+            .unwrap_or_default();
+        let all_held = self
+            .virtual_addresses
+            .iter()
+            .all(|address| held.iter().any(|held| held.address == address.address));
+        if !all_held {
+            let _ended = inbox.send(Message::AddressGone);
+        }
     }
 
     /// An interface was made again under our name: it has another index.

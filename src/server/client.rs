@@ -20,8 +20,8 @@ use super::process;
 use super::sections;
 use super::shared::Shared;
 use super::virtual_connections::Registration;
-use crate::connection::{Client as Who, Connection, Context, Facts};
-use crate::protocol::Limits;
+use crate::connection::{Client as Who, Connection, Context, Facts, Passwords};
+use crate::protocol::{Dialect, Limits};
 
 /// Bytes read at once.
 pub(super) const READ_BYTES: usize = 64 * 1024;
@@ -44,6 +44,8 @@ pub(super) struct Service {
     pub worker: usize,
     pub buffers: Rc<RefCell<Buffers>>,
     pub limits: Limits,
+    /// The only protocol that clients may speak, if there is one.
+    pub dialect: Option<Dialect>,
     pub idle_timeout: Option<Duration>,
 }
 
@@ -59,7 +61,7 @@ pub(super) async fn serve<S>(
     let observers = &service.shared.clone().facts.observers;
     observers.connected(service.shared.unix_us(), &who);
     let mut client = Client {
-        connection: Connection::new(service.limits),
+        connection: Connection::speaking(service.limits, service.dialect),
         output: Vec::new(),
         written: 0,
         used_at: service.shared.clock.now(),
@@ -119,7 +121,11 @@ enum Turn {
 impl Client {
     async fn run<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<End> {
         loop {
-            self.flush(stream).await?;
+            // What is not much yet leaves with what follows it.
+            let is_much = self.output.len() > OUTPUT_BYTES_KEPT;
+            if is_much || self.ended || !self.connection.has_work() {
+                self.flush(stream).await?;
+            }
             if self.ended && !self.connection.is_holding() {
                 return Ok(End::Normal);
             }
@@ -199,6 +205,7 @@ impl Client {
         let mut sent = 0;
         if self.output.is_empty()
             && !write.is_empty()
+            && !self.connection.has_work()
             && let Poll::Ready(count) = Pin::new(stream).poll_write(task, write)
         {
             sent = count?;
@@ -238,6 +245,7 @@ impl Client {
                 "the lease has ended",
             ));
         }
+        let passwords = self.passwords_to_check();
         let section = |name: &str| sections::section(&shared, name);
         let context = Context {
             store: &shared.store,
@@ -245,6 +253,7 @@ impl Client {
             process: process::figures,
             section: &section,
             leaving: shared.leaving.load(Ordering::Acquire),
+            passwords: passwords.as_deref(),
         };
         write.clear();
         act(&mut self.connection, now, &context, write);
@@ -253,6 +262,15 @@ impl Client {
             shared.wake_link();
         }
         Ok(())
+    }
+
+    /// Passwords matter until the client has proved who it is.
+    fn passwords_to_check(&self) -> Option<Arc<Passwords>> {
+        let shared = &self.service.shared;
+        if !shared.facts.settings.authentication || self.connection.is_admitted() {
+            return None;
+        }
+        shared.passwords.read().clone()
     }
 
     /// Writes all output.

@@ -18,6 +18,7 @@ use tracing::{info, warn};
 
 use super::ServeError;
 use super::shared::Shared;
+use super::udp;
 use super::virtual_connections::Registration;
 use super::workers::{Accepted, Workers};
 use crate::config::Config;
@@ -32,6 +33,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(super) struct Ports {
     tcp: Vec<(Socket, SocketAddr)>,
     unix: Option<std::os::unix::net::UnixListener>,
+    udp: Vec<std::net::UdpSocket>,
     backlog: i32,
 }
 
@@ -62,6 +64,7 @@ impl Ports {
         Ok(Ports {
             tcp,
             unix,
+            udp: udp::bind(config)?,
             backlog: i32::try_from(config.backlog).unwrap_or(i32::MAX),
         })
     }
@@ -98,6 +101,10 @@ impl Ports {
                 .map(|path| path.display().to_string());
             let place = Endpoint::Unix(path.unwrap_or_default().into());
             tokio::spawn(acceptor.clone().accept_unix(listener, place));
+        }
+        for socket in self.udp {
+            info!("listening for clients on {} (UDP)", socket.local_addr()?);
+            acceptor.workers.lock().assign(Accepted::Udp(socket));
         }
         Ok(())
     }

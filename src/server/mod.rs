@@ -22,13 +22,16 @@ mod link;
 mod listen;
 pub mod log;
 mod metrics;
+mod passwords;
 mod pid_file;
 mod privileges;
 mod process;
 mod sections;
 mod setup;
 mod shared;
+mod signals;
 mod supervisor;
+mod udp;
 mod virtual_connections;
 mod workers;
 
@@ -40,7 +43,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::runtime::Builder;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Interval;
 use tracing::{error, info, warn};
@@ -50,9 +52,11 @@ use self::link::Message;
 use self::listen::{Acceptor, Ports};
 use self::pid_file::PidFile;
 use self::shared::Shared;
+use self::signals::{Asked, Signals};
 use self::workers::Workers;
-use crate::config::Config;
-use crate::protocol::Limits;
+use crate::config::{Config, Protocol};
+use crate::connection::Passwords;
+use crate::protocol::{Dialect, Limits};
 
 /// Expired items are looked for this often, in one shard after the other.
 const REAP_INTERVAL: Duration = Duration::from_millis(50);
@@ -106,6 +110,7 @@ fn serve(config: &Config, launcher: &Launcher) -> Result<(), ServeError> {
         config.notes.iter().for_each(|note| info!("{note}"));
     }
     let user = privileges::user(config)?;
+    let passwords = passwords::read(config)?;
     limits::raise(config)?;
     // Checked before the guard and the address are touched: a second server on the same ports
     // must not disturb the first one.
@@ -113,10 +118,16 @@ fn serve(config: &Config, launcher: &Launcher) -> Result<(), ServeError> {
     privileges::assume(user.as_ref(), config)?;
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| ServeError::Runtime(error.to_string()))?;
-    runtime.block_on(run(config, ports, launcher))
+    runtime.block_on(run(config, ports, passwords, launcher))
 }
 
-async fn run(config: &Config, ports: Ports, launcher: &Launcher) -> Result<(), ServeError> {
+async fn run(
+    config: &Config,
+    ports: Ports,
+    passwords: Option<Passwords>,
+    launcher: &Launcher,
+) -> Result<(), ServeError> {
+    let signals = Signals::listen()?;
     let setup = setup::Setup::prepare(config, ports.first_port())?;
     let admin = match config.admin {
         Some(address) => {
@@ -128,10 +139,23 @@ async fn run(config: &Config, ports: Ports, launcher: &Launcher) -> Result<(), S
     // Threads have the capabilities of the one that starts them.
     privileges::settle(config)?;
     let shared = setup.shared.clone();
+    *shared.passwords.write() = passwords.map(Arc::new);
     let limits = Limits {
         item_size_max: config.item_size_max,
     };
-    let workers = Workers::start(&shared, config.threads, limits, config.idle_timeout)
+    let dialect = match config.protocol {
+        Protocol::Auto => None,
+        Protocol::Text => Some(Dialect::Text),
+        Protocol::Binary => Some(Dialect::Binary),
+    };
+    let workers = Workers::start(
+        &shared,
+        config.threads,
+        limits,
+        dialect,
+        config.idle_timeout,
+    );
+    let workers = workers
         .map_err(|error| ServeError::Runtime(format!("cannot start the workers: {error}")))?;
     let acceptor = Acceptor::new(shared.clone(), workers, config);
     let (exit, exited) = unbounded_channel();
@@ -147,7 +171,7 @@ async fn run(config: &Config, ports: Ports, launcher: &Launcher) -> Result<(), S
     launcher.succeed();
     supervisor::ready();
     tokio::spawn(supervisor::report(shared.clone()));
-    wait_for_the_end(&shared, &inbox, exited).await
+    wait_for_the_end(config, &shared, &inbox, signals, exited).await
 }
 
 /// As in memcached a server whose pid file cannot be written runs all the same.
@@ -213,32 +237,25 @@ async fn told_to_shut_down(shared: &Shared, looked: &mut Interval) {
 
 /// SIGTERM, SIGINT and `shutdown` leave in order; a second one ends at once.
 async fn wait_for_the_end(
+    config: &Config,
     shared: &Shared,
     node: &UnboundedSender<Message>,
+    mut signals: Signals,
     mut exited: UnboundedReceiver<()>,
 ) -> Result<(), ServeError> {
-    let failed =
-        |error: io::Error| ServeError::Runtime(format!("cannot wait for signals: {error}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
-    // Either would end the process, and some supervisors send them to whatever they manage.
-    let mut user_1 = signal(SignalKind::user_defined1()).map_err(failed)?;
-    let mut user_2 = signal(SignalKind::user_defined2()).map_err(failed)?;
     let mut looked = tokio::time::interval(SHUTDOWN_INTERVAL);
-    let mut asked = false;
+    let mut leaving = false;
     loop {
         tokio::select! {
-            _ = user_1.recv() => continue,
-            _ = user_2.recv() => continue,
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            () = told_to_shut_down(shared, &mut looked), if !asked => {
+            asked = signals.next() => match asked {
+                Asked::Leave => {}
+                Asked::ReadAgain => {
+                    passwords::read_again(config, shared);
+                    continue;
+                }
+            },
+            () = told_to_shut_down(shared, &mut looked), if !leaving => {
                 info!("a client said shutdown");
-            }
-            _ = hangup.recv() => {
-                info!("SIGHUP: nothing to read again");
-                continue;
             }
             ended = exited.recv() => {
                 return match ended {
@@ -247,7 +264,7 @@ async fn wait_for_the_end(
                 };
             }
         }
-        if std::mem::replace(&mut asked, true) {
+        if std::mem::replace(&mut leaving, true) {
             warn!("a second signal: ending at once");
             return Ok(());
         }

@@ -4,13 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 use vrrp::time::Instant;
 
 use super::clock::Clock;
 use super::virtual_connections::VirtualConnections;
-use crate::connection::Facts;
+use crate::connection::{Facts, Passwords};
 use crate::node::Status;
 use crate::store::Store;
 
@@ -32,6 +32,8 @@ pub struct Shared {
     pub leaving: AtomicBool,
     /// Connections end once their answers are out.
     pub closing: Closing,
+    /// Who may connect, where not everybody may (`-Y`).
+    pub passwords: RwLock<Option<Arc<Passwords>>>,
     /// A sign of life of each worker (nanoseconds of the clock).
     pub workers_at: Box<[AtomicU64]>,
     /// Wakes connections that wait for the peer, one per worker.
@@ -97,6 +99,7 @@ impl Shared {
             virtual_connections: VirtualConnections::default(),
             leaving: AtomicBool::new(false),
             closing: Closing::default(),
+            passwords: RwLock::new(None),
             workers_at: (0..workers).map(|_| AtomicU64::new(now)).collect(),
             wake: (0..workers).map(|_| Notify::new()).collect(),
             waiting: (0..workers).map(|_| AtomicUsize::new(0)).collect(),

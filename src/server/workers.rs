@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::net::TcpStream;
+use std::net::{TcpStream, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,9 +16,10 @@ use tokio::task::LocalSet;
 
 use super::client::{self, Buffers, READ_BYTES, Service};
 use super::shared::Shared;
+use super::udp;
 use super::virtual_connections::Registration;
 use crate::connection::Client;
-use crate::protocol::Limits;
+use crate::protocol::{Dialect, Limits};
 
 /// A worker shows a sign of life this often.
 const ALIVE_INTERVAL: Duration = Duration::from_millis(100);
@@ -29,6 +30,8 @@ pub(super) enum Accepted {
     Tcp(TcpStream, Arc<Client>, Option<Registration>),
     /// Over the unix socket.
     Unix(UnixStream, Arc<Client>),
+    /// A socket that takes datagrams from all clients.
+    Udp(UdpSocket),
 }
 
 /// The way to the workers, in turn.
@@ -43,6 +46,7 @@ impl Workers {
         shared: &Arc<Shared>,
         count: usize,
         limits: Limits,
+        dialect: Option<Dialect>,
         idle_timeout: Option<Duration>,
     ) -> io::Result<Workers> {
         let mut queues = Vec::new();
@@ -52,7 +56,7 @@ impl Workers {
             thread::Builder::new()
                 .name(format!("worker-{worker}"))
                 .spawn(move || {
-                    run(shared, worker, limits, idle_timeout, receiver);
+                    run(shared, worker, limits, dialect, idle_timeout, receiver);
                 })?;
             queues.push(sender);
         }
@@ -71,6 +75,7 @@ fn run(
     shared: Arc<Shared>,
     worker: usize,
     limits: Limits,
+    dialect: Option<Dialect>,
     idle_timeout: Option<Duration>,
     mut queue: UnboundedReceiver<Accepted>,
 ) {
@@ -86,6 +91,7 @@ fn run(
         worker,
         buffers,
         limits,
+        dialect,
         idle_timeout,
     };
     let local = LocalSet::new();
@@ -117,6 +123,13 @@ fn spawn(accepted: Accepted, service: &Service) -> io::Result<()> {
         Accepted::Unix(stream, who) => {
             let stream = tokio::net::UnixStream::from_std(stream)?;
             tokio::task::spawn_local(client::serve(stream, who, None, service));
+        }
+        Accepted::Udp(socket) => {
+            tokio::task::spawn_local(async move {
+                if let Err(error) = udp::serve(socket, service).await {
+                    tracing::error!("cannot serve UDP: {error}");
+                }
+            });
         }
     }
     Ok(())

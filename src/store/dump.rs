@@ -10,6 +10,7 @@ use super::Store;
 use super::arena::{FETCHED, Handle, NIL, TOMBSTONE};
 use super::clock::Moment;
 use super::shard::Shard;
+use crate::command::Version;
 
 /// Items and empty buckets that one step looks at.
 const STEP: usize = 128;
@@ -34,6 +35,8 @@ pub struct DumpedItem<'a> {
     pub flags: u32,
     /// The cas unique.
     pub cas: u64,
+    /// The version of its last change.
+    pub version: Version,
     /// Unix time in seconds at which it expires; `None` is never.
     pub expires_unix_s: Option<u64>,
     /// Unix time in seconds of its last use.
@@ -132,6 +135,7 @@ impl Shard {
             value_len: header.value_len(),
             flags: header.flags,
             cas: self.arena.cas(handle),
+            version: header.version,
             expires_unix_s: moment.expires_unix_s(header.deadline),
             used_unix_s: moment.zero_unix_ms / 1000 + u64::from(header.used_at),
             fetched: header.is(FETCHED),

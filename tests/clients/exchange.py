@@ -285,7 +285,7 @@ def text_lines(answer):
 
 
 def binary_lines(answer):
-    """A binary answer as a line for each response."""
+    """A binary answer as a line for each response; what is zero or empty is left out."""
     tokens, lines = Tokens(), []
     while len(answer) >= HEADER.size:
         magic, opcode, keylen, extlen, datatype, status, bodylen, opaque, cas = HEADER.unpack(
@@ -299,10 +299,16 @@ def binary_lines(answer):
         )
         if opcode == OPCODES["version"][0] and status == 0:
             value = b"x"
-        unusual = "" if (magic, datatype) == (MAGIC_ANSWER, 0) else f"{magic:#x} {datatype} "
-        lines.append(
-            f"{unusual}{NAMES.get(opcode, hex(opcode))} status={status:#04x} opaque={opaque} "
-            f"{tokens.name(cas, key)} extras={extras.hex()} key={shortened(key.decode('latin-1'))!r} "
-            f"value={shortened(value.decode('latin-1'))!r}"
-        )
+        parts = {
+            "magic": "" if magic == MAGIC_ANSWER else hex(magic),
+            "datatype": datatype or "",
+            "status": f"{status:#04x}" if status else "",
+            "opaque": opaque or "",
+            "cas": tokens.name(cas, key) if cas else "",
+            "extras": extras.hex(),
+            "key": shortened(key.decode("latin-1")),
+            "value": shortened(value.decode("latin-1")),
+        }
+        shown = [f" {name}={part!r}" for name, part in parts.items() if part]
+        lines.append(NAMES.get(opcode, hex(opcode)) + "".join(shown))
     return lines + ([f"half a response: {answer.hex()}"] if answer else [])

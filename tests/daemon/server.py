@@ -83,12 +83,14 @@ class Client:
 class Server:
     """A server on a port of its own."""
 
-    def __init__(self, directory, *flags, port=None, wrapper=(), environment=None):
+    def __init__(
+        self, directory, *flags, port=None, listen="127.0.0.1", wrapper=(), environment=None
+    ):
         self.directory = directory
         self.port = port or free_port()
         self.log_path = directory / f"{self.port}.log"
         self.clients = []
-        command = [*wrapper, BINARY, "-l", "127.0.0.1", "-p", self.port, *flags]
+        command = [*wrapper, BINARY, "-l", listen, "-p", self.port, *flags]
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
                 [str(word) for word in command],

@@ -147,7 +147,7 @@ def test_a_peer_without_hello_and_a_keepalived_neighbour_mean_the_timers_of_the_
         assert mixed.twin.sigterm() == 0
         mixed.wait_for_holder(mixed.keeper, 0.61 + MARGIN)
 
-        # Started again it is new; the master that leaves before the join hold is heard all the same.
+        # Started again it is new; that the master leaves is heard before the join hold too.
         mixed.start_twin(overrides={})
         mixed.holder_stays(1.5)
         mixed.keeper.stop()

@@ -1,0 +1,228 @@
+"""Who may connect: each of the others is told why, in the log of both, and the pair goes on."""
+
+import contextlib
+import re
+import time
+
+import pytest
+
+from greeting import PROOF, farewell, frame, greeting
+from lab import REPLICATION_PORT, wait_for
+from linked import SECRET, WITHOUT_ROUTER, contents, fill
+from node import merged
+
+in_shared_pair = pytest.mark.xdist_group("link_security")
+
+
+@contextlib.contextmanager
+def undisturbed(linked):
+    """Whatever happens inside: the connection stays, and a change is acknowledged at once."""
+    before = linked.connections()
+    client, other = (linked.client_of(node) for node in linked.nodes)
+    yield
+    began = time.monotonic()
+    assert client.set("undisturbed", (0, b"x"))
+    assert time.monotonic() - began < 0.2
+    assert other.get("undisturbed") == (0, b"x")
+    assert linked.connections() == before
+    for one in (client, other):
+        one.close()
+
+
+def wait_for_word(node, words, seconds=5):
+    """Wait until a log line holds `words`."""
+    wait_for(lambda: words in node.log(), f"{words!r} in the log of {node}", seconds)
+
+
+def secrets(linked, of_a, of_b):
+    """Settings of each host with a secret file, `None` for a host without."""
+
+    def settings(node, text):
+        return {"replication": {"secret_file": node.write_secret(text)}} if text else {}
+
+    return {"of_a": settings(linked.a, of_a), "of_b": settings(linked.b, of_b)}
+
+
+def assert_each_serves_alone(linked):
+    """Both hosts answer clients, and neither has what the other was told."""
+    for node in linked.nodes:
+        client = linked.wait_for_client(node)
+        assert client.set(f"on {node.name}".replace(" ", "-"), (0, b"x"))
+        assert len(contents(client)) == 1
+        assert node.link()["state"] == "disconnected"
+
+
+def assert_log_is_no_flood(node, seconds=3):
+    """A pair that cannot meet says so now and then, not without end."""
+    before = len(node.warnings())
+    time.sleep(seconds)
+    assert len(node.warnings()) - before <= 6 * seconds
+
+
+@in_shared_pair
+def test_a_stranger_without_a_secret_is_refused_by_its_address(shared_linked):
+    stranger = shared_linked.lab.client
+    with undisturbed(shared_linked):
+        for node in shared_linked.nodes:
+            with stranger.connect(node.address, REPLICATION_PORT) as connection:
+                connection.settimeout(2)
+                assert connection.recv(100) == b""
+            wait_for_word(node, f"{stranger.address}:")
+            assert "is not the configured peer: connection refused" in node.log()
+            assert f"only {other(shared_linked, node).address} may connect" in node.log()
+
+
+def other(linked, node):
+    """The other host."""
+    return linked.b if node is linked.a else linked.a
+
+
+@in_shared_pair
+@pytest.mark.parametrize(("oldest", "newest"), [(7, 9), (0, 0)])
+def test_a_protocol_version_outside_the_spoken_range_is_named(shared_linked, oldest, newest):
+    with undisturbed(shared_linked):
+        for node in shared_linked.nodes:
+            peer = other(shared_linked, node)
+            with peer.connect(node.address, REPLICATION_PORT) as connection:
+                connection.sendall(greeting(oldest, newest))
+                words = f"the peer speaks protocol versions {oldest} to {newest}, this node 1 to 1"
+                assert words in farewell(connection)
+            wait_for_word(node, words)
+
+
+@in_shared_pair
+def test_a_range_that_overlaps_is_spoken(shared_linked):
+    with undisturbed(shared_linked):
+        node, peer = shared_linked.nodes
+        with peer.connect(node.address, REPLICATION_PORT) as connection:
+            connection.sendall(greeting(1, 9))
+            connection.sendall(frame(99, b""))
+            assert "a frame of unknown type 99" in farewell(connection)
+
+
+@in_shared_pair
+def test_a_secret_that_only_the_dialler_has_is_named(shared_linked):
+    with undisturbed(shared_linked):
+        node, peer = shared_linked.nodes
+        with peer.connect(node.address, REPLICATION_PORT) as connection:
+            connection.sendall(greeting(secret=True))
+            assert "secret_file is set on the peer but not here" in farewell(connection)
+
+
+def test_with_a_secret_a_stranger_has_to_know_it(linked):
+    linked.start(**secrets(linked, SECRET, SECRET))
+    stranger = linked.lab.client
+    with undisturbed(linked):
+        for node in linked.nodes:
+            with stranger.connect(node.address, REPLICATION_PORT) as connection:
+                connection.sendall(greeting(secret=True) + frame(PROOF, bytes(32)))
+                assert "the peer has another secret" in farewell(connection)
+            with stranger.connect(node.address, REPLICATION_PORT) as connection:
+                connection.sendall(greeting(secret=False))
+                assert "secret_file is set here but not on the peer" in farewell(connection)
+            wait_for_word(node, "the peer has another secret")
+            wait_for_word(node, "secret_file is set here but not on the peer")
+            assert "may connect, by its address" not in node.log()
+
+
+def test_a_recorded_proof_is_worth_nothing(linked):
+    """The same bytes from the same address: the nonce to answer is another one."""
+    linked.start(**secrets(linked, SECRET, SECRET))
+    with undisturbed(linked), linked.lab.client.connect(*place(linked.b)) as dialler:
+        hello = greeting(secret=True)
+        dialler.sendall(hello)
+        dialler.settimeout(3)
+        theirs = dialler.recv(1 << 16)
+        # The listener proves itself first; sent back to it, its proof is that of the wrong role.
+        while len(theirs) < 8 + 50 + 8 + 33:
+            theirs += dialler.recv(1 << 16)
+        reflected = theirs[-41:]
+        dialler.sendall(reflected)
+        assert "the peer has another secret" in farewell(dialler)
+
+
+def place(node):
+    """Where a node's replication port is."""
+    return node.address, REPLICATION_PORT
+
+
+def test_different_secrets_are_reported_and_the_right_one_heals(linked):
+    linked.start(wait=False, **secrets(linked, SECRET, "quite another secret\n"))
+    for node in linked.nodes:
+        wait_for_word(node, "the peer has another secret")
+    assert_each_serves_alone(linked)
+    for node in linked.nodes:
+        assert_log_is_no_flood(node, 2)
+    linked.b.sigterm()
+    right = {"replication": {"secret_file": linked.b.write_secret(SECRET)}}
+    linked.b.start(merged(WITHOUT_ROUTER, right))
+    linked.wait_until_in_sync()
+    assert linked.assert_identical() == 1
+
+
+@pytest.mark.parametrize("with_secret", ["a", "b"])
+def test_a_secret_on_one_side_only_is_reported_on_both(linked, with_secret):
+    of_a, of_b = (SECRET, None) if with_secret == "a" else (None, SECRET)
+    linked.start(wait=False, **secrets(linked, of_a, of_b))
+    having, lacking = linked.nodes if with_secret == "a" else linked.nodes[::-1]
+    wait_for_word(having, "secret_file is set here but not on the peer")
+    wait_for_word(lacking, "secret_file is set on the peer but not here")
+    assert_each_serves_alone(linked)
+
+
+def test_a_node_that_dials_itself_says_so_and_still_meets_its_peer(linked):
+    path = linked.a.write_secret(SECRET), linked.b.write_secret(SECRET)
+    itself = {"listen": f"0.0.0.0:{REPLICATION_PORT}", "peer": f"{linked.a.address}:11212"}
+    of_a = {"replication": {"secret_file": path[0], **itself}}
+    linked.a.start(merged(WITHOUT_ROUTER, of_a))
+    wait_for_word(linked.a, "this node is connected to itself; replication.peer must name")
+    linked.wait_for_client(linked.a).set("k", (0, b"x"))
+    assert_log_is_no_flood(linked.a)
+    linked.b.start(merged(WITHOUT_ROUTER, {"replication": {"secret_file": path[1]}}))
+    linked.wait_until_in_sync()
+    assert linked.assert_identical() == 1
+    with undisturbed(linked):
+        time.sleep(1)
+
+
+def test_the_same_node_id_on_both_is_reported_on_both(linked):
+    linked.start({"replication": {"node_id": 7}}, wait=False)
+    for node in linked.nodes:
+        wait_for_word(node, "both nodes have node id 7; give each host its own")
+    assert_each_serves_alone(linked)
+    linked.b.sigterm()
+    linked.b.start(merged(WITHOUT_ROUTER, {"replication": {"node_id": 8}}))
+    linked.wait_until_in_sync()
+    linked.assert_identical(at_least=1)
+
+
+def test_both_dial_at_once_and_one_connection_stays(linked):
+    for _ in range(10):
+        linked.start()
+        settled = linked.connections()
+        # Of two that were established at the same moment the second may have replaced the first.
+        assert max(settled) <= 2
+        wait_for(lambda: [node.link_sockets() for node in linked.nodes] == [1, 1],
+                 "one connection", 3)
+        time.sleep(0.7)
+        assert linked.connections() == settled
+        assert [node.link_sockets() for node in linked.nodes] == [1, 1]
+        for node in linked.nodes:
+            node.kill9()
+
+
+def test_silent_strangers_do_not_keep_the_peer_out(linked):
+    """With a secret everybody may connect; the peer still finds its way in at once."""
+    linked.start(**secrets(linked, SECRET, SECRET))
+    fill(linked.client_of(linked.a), 100)
+    with contextlib.ExitStack() as stack:
+        for node in linked.nodes:
+            for _ in range(40):
+                stack.enter_context(linked.lab.client.connect(*place(node)))
+        linked.a.reset_link()
+        began = time.monotonic()
+        linked.wait_until_in_sync()
+        # Acknowledged replies return a second after both are in sync again.
+        assert time.monotonic() - began < 4
+    assert re.search("too many connections on the replication port", linked.a.log())
+    linked.assert_identical(at_least=100)
