@@ -77,10 +77,12 @@ impl Peer {
     fn transmit_control(&mut self, now: Instant, store: &Store, out: &mut Vec<u8>) {
         let (standing, watermark) = (self.standing, store.watermark());
         let flush_later = store.take_untold_flush();
+        let mut flushed = false;
         let session = self.feeding_session().expect("a session feeds");
         if session.watermark_sent != watermark {
             session.watermark_sent = watermark;
             Frame::Flush(watermark).encode(out);
+            flushed = true;
         }
         if let Some(due) = flush_later {
             Frame::FlushLater(due.since(now).as_millis() as u64).encode(out);
@@ -95,6 +97,9 @@ impl Peer {
                 standing,
             })
             .encode(out);
+        }
+        if flushed {
+            self.sending.flush_sent(now);
         }
         if self.receiving.owes_acknowledgement() || self.owes_watermark {
             self.owes_watermark = false;
@@ -231,7 +236,7 @@ impl Peer {
                 let session = self.feeding_session().expect("a session feeds");
                 session.age.of(now, heartbeat.sent_at_ns);
                 self.note_clock(now, heartbeat.clock_ms, store);
-                self.take_watermark(heartbeat.watermark, store);
+                self.take_watermark(now, heartbeat.watermark, store);
                 self.raise(Event::Heard(heartbeat.standing));
                 Ok(())
             }
@@ -248,7 +253,7 @@ impl Peer {
             }
             Frame::Hints(keys) => self.apply_hints(now, keys, store),
             Frame::Flush(watermark) => {
-                self.take_watermark(watermark, store);
+                self.take_watermark(now, watermark, store);
                 self.owes_watermark = true;
                 Ok(())
             }
@@ -278,11 +283,18 @@ impl Peer {
         }
     }
 
-    fn take_watermark(&mut self, watermark: u64, store: &Store) {
+    /// The peer told its watermark, so it knows all flushes up to there.
+    fn take_watermark(&mut self, now: Instant, watermark: u64, store: &Store) {
         if watermark > store.watermark() {
             info!("replication: the peer was flushed");
             store.raise_watermark(watermark);
         }
+        store.acknowledge_watermark(watermark);
+        self.sending.watermark_echoed(store);
+        if let Some(change) = self.sending.advance(now, store, self.figures.bytes_sent) {
+            self.announce(change, store);
+        }
+        self.raise(Event::Acknowledged);
     }
 
     fn take_acknowledgements(
@@ -293,6 +305,7 @@ impl Peer {
         store: &Store,
     ) -> Result<(), Refusal> {
         store.acknowledge_watermark(watermark);
+        self.sending.watermark_echoed(store);
         for (shard, position) in positions {
             let shard = shard as usize;
             if shard >= store.shards() {
@@ -305,7 +318,7 @@ impl Peer {
                 ));
             }
             let to = store.acknowledged().position(shard);
-            self.sending.acknowledged(now, shard, from, to);
+            self.sending.acknowledged(now, shard, (from, to), store);
         }
         if self.comparing == Some(Comparison::Ended) {
             self.comparing = None;

@@ -499,6 +499,7 @@ impl Peer {
         self.redial_after = REDIAL_MIN;
         self.note_clock(now, hello.clock_ms, store);
         store.raise_watermark(hello.watermark);
+        store.acknowledge_watermark(hello.watermark);
         store.set_node_bit(self.options.node_id > hello.node_id);
         let known = hello.applied_boot == self.options.boot_id;
         let positions: &[u64] = if known { &hello.applied } else { &[] };

@@ -199,8 +199,26 @@ impl Sending {
         self.sent[shard] = self.sent[shard].max(position);
     }
 
+    /// A flush is on its way: its echo is an answer that is waited for like others.
+    pub fn flush_sent(&mut self, now: Instant) {
+        self.overdue_at.get_or_insert(now + self.timeout);
+    }
+
+    /// The peer echoed a watermark: if nothing else is outstanding, nothing is waited for.
+    pub fn watermark_echoed(&mut self, store: &Store) {
+        if self.outstanding == 0 && knows_watermark(store) {
+            self.overdue_at = None;
+        }
+    }
+
     /// The peer acknowledged a shard from position `from` up to `to`.
-    pub fn acknowledged(&mut self, now: Instant, shard: usize, from: u64, to: u64) {
+    pub fn acknowledged(
+        &mut self,
+        now: Instant,
+        shard: usize,
+        (from, to): (u64, u64),
+        store: &Store,
+    ) {
         if from < self.sent[shard] && to >= self.sent[shard] {
             self.outstanding -= 1;
         }
@@ -209,7 +227,8 @@ impl Sending {
         }
         // While it catches up, its answers are about the past: they do not buy it more time.
         if !matches!(self.progress, Progress::CatchingUp(_)) {
-            self.overdue_at = (self.outstanding > 0).then(|| now + self.timeout);
+            let waits = self.outstanding > 0 || !knows_watermark(store);
+            self.overdue_at = waits.then(|| now + self.timeout);
         }
         if let Progress::CatchingUp(targets) | Progress::Confirming(targets) = &mut self.progress {
             targets.advance(shard, from, to);
@@ -222,6 +241,9 @@ impl Sending {
             && let Some(catch_up) = &mut self.catch_up
         {
             catch_up.report(now, remaining, bytes_sent);
+        }
+        if !knows_watermark(store) {
+            return None;
         }
         if let Progress::CatchingUp(Targets { unmet: 0, .. }) = self.progress {
             if self.wait && !self.degraded {
@@ -312,4 +334,10 @@ impl Sending {
     const fn degraded_before(&self) -> bool {
         self.degradations > 0
     }
+}
+
+/// The peer has echoed the present flush watermark.
+fn knows_watermark(store: &Store) -> bool {
+    let slot = store.acknowledged().watermark_slot() as usize;
+    store.acknowledged().position(slot) >= store.watermark()
 }

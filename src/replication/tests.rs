@@ -552,3 +552,31 @@ fn reads_on_the_master_keep_items_alive_on_the_standby() {
     assert_eq!(survivors(0..100), 100);
     assert!(survivors(100..1000) < 300);
 }
+
+#[test]
+fn a_flush_that_the_peer_does_not_echo_costs_one_timeout_and_a_catch_up() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.a.set(pair.now, "k", b"v");
+    pair.run(100);
+    // The link is silent, but stands.
+    pair.linked = false;
+    let ticket = pair.a.store.flush(pair.now);
+    let mut lost = Vec::new();
+    pair.a
+        .peer
+        .poll_transmit(pair.now, pair.session, &pair.a.store, &mut lost);
+    pair.run(200);
+    assert!(!pair.a.store.acknowledged().covers(ticket));
+    pair.run(60);
+    assert!(pair.a.store.acknowledged().covers(ticket));
+    assert!(pair.a.saw(&Event::Degraded) && !pair.a.peer.peer_is_in_sync());
+    // What was lost on the way arrives after all.
+    pair.b
+        .peer
+        .handle_bytes(pair.now, pair.session, &lost, &pair.b.store);
+    pair.linked = true;
+    pair.run(100);
+    assert!(pair.a.peer.peer_is_in_sync());
+    assert_eq!(pair.b.value(pair.now, "k"), None);
+}

@@ -1,4 +1,4 @@
-"""Client programs in other languages: run once, and each of their checks is a test.
+"""Client programs in other languages, which run named checks.
 
 A program gets the server's address and answers with a line for each check, `ok NAME` or
 `not ok NAME: REASON`. With the line `restart` it asks for a restart of the server and waits for
@@ -9,10 +9,19 @@ import subprocess
 import threading
 
 
-def run(server, *command, seconds=50):
-    """Run a program to its end: check -> `None`, or why it failed."""
+def demand(checks, server, *command, seconds=50):
+    """Run a program to its end and fail unless it reports exactly these checks, all as good."""
+    outcomes, ending = _run(server, [str(word) for word in command], seconds)
+    failed = {check: reason for check, reason in outcomes.items() if reason}
+    assert failed == {}
+    assert ending is None, ending
+    assert sorted(outcomes) == sorted(checks)
+
+
+def _run(server, command, seconds):
+    """What came of each check, `None` for good, and how the program ended, `None` for well."""
     with subprocess.Popen(
-        [str(word) for word in command],
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -28,9 +37,8 @@ def run(server, *command, seconds=50):
         process.wait()
         limit.cancel()
         reader.join()
-    if process.returncode != 0:
-        outcomes[None] = f"ended with {process.returncode}: {errors[0][-2000:]}"
-    return outcomes
+    ended_well = process.returncode == 0
+    return outcomes, None if ended_well else f"code {process.returncode}: {errors[0][-2000:]}"
 
 
 def _converse(process, server):
@@ -49,9 +57,3 @@ def _converse(process, server):
         else:
             print(line)
     return outcomes
-
-
-def judge(outcomes, check):
-    """Fail unless the program reported the check as good."""
-    assert check in outcomes, outcomes.get(None, f"not run; the others: {outcomes}")
-    assert outcomes[check] is None, outcomes[check]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from conftest import skip_or_fail
-from program import judge, run
+from program import demand
 
 NODE = Path(__file__).parent / "node"
 
@@ -17,20 +17,9 @@ CHECKS = {
     "memcached": [*BOTH, "append_and_prepend", "multi_get", "cas", "cas_loops"],
 }
 
-pytestmark = pytest.mark.xdist_group("node")
 
-
-@pytest.fixture(scope="module")
-def outcomes(server):
-    """What the programs reported, as program -> check -> failure."""
+@pytest.mark.parametrize("program", CHECKS)
+def test_node(server, program):
     if shutil.which("node") is None or not (NODE / "node_modules").is_dir():
         skip_or_fail("node or its packages are not installed (tests/prepare installs them)")
-    return {program: run(server, "node", NODE / f"{program}.js", server.name) for program in CHECKS}
-
-
-@pytest.mark.parametrize(
-    ("program", "check"),
-    [(program, check) for program, checks in CHECKS.items() for check in checks],
-)
-def test_node(outcomes, program, check):
-    judge(outcomes[program], check)
+    demand(CHECKS[program], server, "node", NODE / f"{program}.js", server.name)

@@ -8,7 +8,7 @@ import pytest
 from pymemcache.client.base import Client
 
 from conftest import skip_or_fail
-from program import judge, run
+from program import demand
 from servers import ADDRESS, eventually
 
 PHP = Path(__file__).parent / "php"
@@ -17,8 +17,6 @@ CHECKS = """set_and_get add_and_replace append_and_prepend counters delete_and_f
 
 SESSION = "memc.sess.key.browser1"
 LOCK = "memc.sess.key.lock.browser1"
-
-pytestmark = pytest.mark.xdist_group("php")
 
 
 @pytest.fixture(scope="module")
@@ -33,19 +31,9 @@ def php():
     return command
 
 
-@pytest.fixture(scope="module")
-def outcomes(server, php):
-    """What the program reported, as protocol -> check -> failure."""
-    return {
-        protocol: run(server, php, PHP / "memcached.php", server.name, protocol)
-        for protocol in ("text", "binary")
-    }
-
-
-@pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("protocol", ["text", "binary"])
-def test_php(outcomes, protocol, check):
-    judge(outcomes[protocol], check)
+def test_php(server, php, protocol):
+    demand(CHECKS, server, php, PHP / "memcached.php", server.name, protocol)
 
 
 @pytest.fixture(params=["text", "binary"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from conftest import skip_or_fail
-from program import judge, run
+from program import demand
 
 JAVA = Path(__file__).parent / "spymemcached"
 LIBRARY = JAVA / "target" / "dependency"
@@ -14,19 +14,10 @@ LIBRARY = JAVA / "target" / "dependency"
 CHECKS = """set_and_get add_and_replace append_and_prepend counters delete_and_flush multi_get
     pipelined cas cas_loops large_values expiry get_and_touch statistics a_restart""".split()
 
-pytestmark = pytest.mark.xdist_group("spymemcached")
 
-
-@pytest.fixture(scope="module")
-def outcomes(server):
-    """What the program reported, as protocol -> check -> failure."""
+@pytest.mark.parametrize("protocol", ["text", "binary"])
+def test_spymemcached(server, protocol):
     if shutil.which("java") is None or not list(LIBRARY.glob("spymemcached-*.jar")):
         skip_or_fail("java or spymemcached is not installed (tests/prepare installs them)")
     java = ["java", "-XX:+UseSerialGC", "-cp", LIBRARY / "*", JAVA / "Checks.java"]
-    return {protocol: run(server, *java, server.name, protocol) for protocol in ("text", "binary")}
-
-
-@pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("protocol", ["text", "binary"])
-def test_spymemcached(outcomes, protocol, check):
-    judge(outcomes[protocol], check)
+    demand(CHECKS, server, *java, server.name, protocol)
