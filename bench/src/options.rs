@@ -13,6 +13,8 @@ twincached-bench [OPTIONS]
   --full                the whole matrix and the pair (about an hour)
   --runs N              runs of each server per case (default 5)
   --seconds S           length of one measured run (default 1.5)
+  --patience S          how long a run waits for both cores to be idle, and is repeated if other
+                        processes disturbed it (default 5)
   --only TEXT           only cases and memory loads whose name contains TEXT
   --no-memory           leave the memory table out
   --without-memcached   run only twincached, for a profiler
@@ -35,6 +37,7 @@ pub struct Options {
     pub full: bool,
     pub runs: usize,
     pub run_time: Duration,
+    pub patience: Duration,
     pub only: String,
     pub with_memory: bool,
     pub with_memcached: bool,
@@ -56,6 +59,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Request, lexop
         full: false,
         runs: 5,
         run_time: Duration::from_millis(1500),
+        patience: Duration::from_secs(5),
         only: String::new(),
         with_memory: true,
         with_memcached: true,
@@ -70,6 +74,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Request, lexop
             Arg::Long("full") => options.full = true,
             Arg::Long("runs") => options.runs = parser.value()?.parse::<usize>()?.max(1),
             Arg::Long("seconds") => options.run_time = seconds(&mut parser)?,
+            Arg::Long("patience") => options.patience = seconds(&mut parser)?,
             Arg::Long("only") => options.only = parser.value()?.string()?,
             Arg::Long("no-memory") => options.with_memory = false,
             Arg::Long("without-memcached") => options.with_memcached = false,

@@ -1,10 +1,14 @@
 //! The speed table: both servers in turn, several times, and the medians.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use crate::case::Case;
 use crate::error::Failure;
 use crate::load::{self, Measured};
+use crate::machine::busy_time_of;
 use crate::memory::Filler;
-use crate::options::Options;
+use crate::options::{Cores, Options};
 use crate::server::{Kind, Server};
 use crate::workload;
 
@@ -12,8 +16,6 @@ use crate::workload;
 const MEMORY_MIB: usize = 1024;
 /// With more than this share of a core taken by other processes a run counts as disturbed.
 pub const OTHERS_MAX: f64 = 0.08;
-/// A disturbed run is repeated so often.
-const REPEATS_MAX: usize = 2;
 
 /// The medians of one server's runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,19 +70,43 @@ fn row(options: &Options, case: &Case) -> Result<Row, Failure> {
     })
 }
 
-/// One run, the least disturbed of a few if it was disturbed.
+/// One run; if it was disturbed, the least disturbed of as many as patience allows.
 fn run(options: &Options, case: &Case, kind: Kind) -> Result<Measured, Failure> {
-    let mut best = attempt(options, case, kind)?;
-    for _ in 0..REPEATS_MAX {
-        if best.disturbance(kind) <= OTHERS_MAX {
-            break;
+    let until = Instant::now() + options.patience;
+    let mut best: Option<Measured> = None;
+    loop {
+        wait_until_idle(options.cores, until)?;
+        let run = attempt(options, case, kind)?;
+        let disturbance = run.disturbance(kind);
+        if best
+            .as_ref()
+            .is_none_or(|best| disturbance < best.disturbance(kind))
+        {
+            best = Some(run);
         }
-        let again = attempt(options, case, kind)?;
-        if again.disturbance(kind) < best.disturbance(kind) {
-            best = again;
+        match best {
+            Some(run) if disturbance <= OTHERS_MAX || Instant::now() >= until => return Ok(run),
+            _ => {}
         }
     }
-    Ok(best)
+}
+
+/// Waits until other processes leave the cores alone, but not beyond `until`.
+fn wait_until_idle(cores: Cores, until: Instant) -> Result<(), Failure> {
+    const GLANCE: Duration = Duration::from_millis(200);
+    let busy = || Ok([busy_time_of(cores.server)?, busy_time_of(cores.load)?]);
+    while Instant::now() < until {
+        let before = busy()?;
+        thread::sleep(GLANCE);
+        let after = busy()?;
+        let is_idle = |(before, after): (&Duration, &Duration)| {
+            after.saturating_sub(*before).div_duration_f64(GLANCE) <= OTHERS_MAX
+        };
+        if before.iter().zip(&after).all(is_idle) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn attempt(options: &Options, case: &Case, kind: Kind) -> Result<Measured, Failure> {

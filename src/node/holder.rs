@@ -372,6 +372,10 @@ impl Holder {
             } else {
                 info!("the workers are back");
                 self.seen.backup_since = now;
+                // A master has not renewed its lease meanwhile: the next interval may be too late.
+                if let Some(router) = &mut self.router {
+                    router.advertise_now(now);
+                }
             }
         }
     }

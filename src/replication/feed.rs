@@ -318,7 +318,7 @@ impl Peer {
                 ));
             }
             let to = store.acknowledged().position(shard);
-            self.sending.acknowledged(now, shard, (from, to), store);
+            self.sending.acknowledged(shard, (from, to), store);
         }
         if self.comparing == Some(Comparison::Ended) {
             self.comparing = None;

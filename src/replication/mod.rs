@@ -10,6 +10,7 @@ mod catch_up;
 mod feed;
 mod frame;
 mod hello;
+mod on_the_way;
 mod peer;
 mod receiving;
 mod secret;

@@ -210,7 +210,11 @@ impl Peer {
             self.stop_feeding(now, store);
             self.death_watch = true;
             self.redial_after = REDIAL_MIN;
-            self.redial_at = Some(now);
+            // One that we have dialled already is about to take its place: a third connection
+            // would only replace that one in turn.
+            let dialled = |session: &Session| session.dialled && !session.closing;
+            let wait = self.sessions.values().any(dialled);
+            self.redial_at = Some(if wait { now + REDIAL_MIN } else { now });
         } else if session.dialled && self.feeding.is_none() {
             self.redial_at = Some(now + self.redial_after);
             self.redial_after = (self.redial_after * 2).min(REDIAL_MAX);
@@ -612,7 +616,7 @@ impl Peer {
             );
         }
         self.figures.skew_ms = skew;
-        store.raise_clock(clock_ms);
+        store.raise_clock(now, clock_ms);
     }
 
     pub(super) fn announce(&mut self, change: Change, store: &Store) {

@@ -12,15 +12,20 @@
 //! ends the waiting ("degraded"). It returns once the peer has been in sync for a second, and for
 //! longer each time it breaks again soon, up to a minute.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use vrrp::time::Instant;
 
 use super::catch_up::{CatchUp, CatchUpFigures};
+use super::on_the_way::OnTheWay;
 use crate::store::Store;
 
 const RETURN_AFTER_MIN: Duration = Duration::from_secs(1);
 const RETURN_AFTER_MAX: Duration = Duration::from_secs(60);
+
+/// The store's positions are noted at most this often within the acknowledge timeout.
+const DUE_PER_TIMEOUT: u32 = 5;
 
 /// Positions to be reached, one per shard.
 #[derive(Debug)]
@@ -87,16 +92,17 @@ pub(super) struct Sending {
     degraded: bool,
     return_after: Duration,
     holding_since: Instant,
-    /// Shards with something sent and not acknowledged.
-    outstanding: usize,
-    sent: Vec<u64>,
-    /// Since when something is outstanding.
-    behind_since: Option<Instant>,
+    on_the_way: OnTheWay,
+    /// When the newest flush was sent.
+    flush_sent_at: Option<Instant>,
     catch_up: Option<CatchUp>,
     degraded_since: Option<Instant>,
     degraded_before: Duration,
-    /// When the peer must have answered or be back.
+    /// When to look whether the peer has answered, or is back, in time.
     overdue_at: Option<Instant>,
+    /// What must be acknowledged by when. A peer that answers all the time, but ever later while
+    /// changes pile up in the store, is found by this.
+    due: VecDeque<(Instant, Vec<u64>)>,
     /// How often the waiting was given up.
     pub degradations: u64,
 }
@@ -110,13 +116,13 @@ impl Sending {
             degraded: false,
             return_after: RETURN_AFTER_MIN,
             holding_since: Instant::ZERO,
-            outstanding: 0,
-            sent: vec![0; shards],
-            behind_since: None,
+            on_the_way: OnTheWay::new(shards, timeout),
+            flush_sent_at: None,
             catch_up: None,
             degraded_since: None,
             degraded_before: Duration::ZERO,
             overdue_at: None,
+            due: VecDeque::new(),
             degradations: 0,
         }
     }
@@ -131,7 +137,8 @@ impl Sending {
 
     /// How long the oldest outstanding change has waited.
     pub fn lag(&self, now: Instant) -> Duration {
-        self.behind_since
+        self.on_the_way
+            .oldest()
             .map_or(Duration::ZERO, |since| now.since(since))
     }
 
@@ -169,11 +176,8 @@ impl Sending {
         store: &Store,
         bytes_sent: u64,
     ) -> Option<Change> {
-        for (shard, sent) in self.sent.iter_mut().enumerate() {
-            *sent = store.acknowledged().position(shard);
-        }
-        self.outstanding = 0;
-        self.behind_since = None;
+        self.on_the_way.clear();
+        self.flush_sent_at = None;
         let targets = Targets::new(told, store);
         self.catch_up = Some(CatchUp::begin(now, targets.remaining, bytes_sent));
         self.progress = Progress::CatchingUp(targets);
@@ -191,44 +195,31 @@ impl Sending {
     /// Changes of a shard up to `position` are on their way.
     pub fn sent(&mut self, now: Instant, shard: usize, position: u64, store: &Store) {
         let acknowledged = store.acknowledged().position(shard);
-        if self.sent[shard] <= acknowledged && position > acknowledged {
-            self.outstanding += 1;
-            self.behind_since.get_or_insert(now);
+        self.on_the_way.sent(now, shard, position, acknowledged);
+        if !self.on_the_way.is_empty() {
             self.overdue_at.get_or_insert(now + self.timeout);
         }
-        self.sent[shard] = self.sent[shard].max(position);
     }
 
     /// A flush is on its way: its echo is an answer that is waited for like others.
     pub fn flush_sent(&mut self, now: Instant) {
+        self.flush_sent_at = Some(now);
         self.overdue_at.get_or_insert(now + self.timeout);
     }
 
     /// The peer echoed a watermark: if nothing else is outstanding, nothing is waited for.
     pub fn watermark_echoed(&mut self, store: &Store) {
-        if self.outstanding == 0 && knows_watermark(store) {
+        if self.on_the_way.is_empty() && knows_watermark(store) {
             self.overdue_at = None;
         }
     }
 
     /// The peer acknowledged a shard from position `from` up to `to`.
-    pub fn acknowledged(
-        &mut self,
-        now: Instant,
-        shard: usize,
-        (from, to): (u64, u64),
-        store: &Store,
-    ) {
-        if from < self.sent[shard] && to >= self.sent[shard] {
-            self.outstanding -= 1;
-        }
-        if self.outstanding == 0 {
-            self.behind_since = None;
-        }
+    pub fn acknowledged(&mut self, shard: usize, (from, to): (u64, u64), store: &Store) {
+        self.on_the_way.acknowledged(shard, to);
         // While it catches up, its answers are about the past: they do not buy it more time.
         if !matches!(self.progress, Progress::CatchingUp(_)) {
-            let waits = self.outstanding > 0 || !knows_watermark(store);
-            self.overdue_at = waits.then(|| now + self.timeout);
+            self.watermark_echoed(store);
         }
         if let Progress::CatchingUp(targets) | Progress::Confirming(targets) = &mut self.progress {
             targets.advance(shard, from, to);
@@ -254,7 +245,7 @@ impl Sending {
         }
         if let Progress::Confirming(Targets { unmet: 0, .. }) = self.progress {
             self.progress = Progress::InSync { since: now };
-            if self.outstanding == 0 {
+            if self.on_the_way.is_empty() {
                 self.overdue_at = None;
             }
             if let Some(catch_up) = self.catch_up.take() {
@@ -275,16 +266,18 @@ impl Sending {
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
-        match (self.overdue_at, self.restore_at()) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        let due = self.due.front().map(|(at, _)| *at);
+        let times = [self.overdue_at, due, self.restore_at()];
+        times.into_iter().flatten().min()
     }
 
     pub fn handle_timeout(&mut self, now: Instant, store: &Store) -> Option<Change> {
-        if self.overdue_at.is_some_and(|at| at <= now) {
-            self.overdue_at = None;
-            if store.acknowledged().is_holding() {
+        self.note_due(now, store);
+        let late = self.due.front().is_some_and(|(at, _)| *at <= now);
+        if late || self.overdue_at.is_some_and(|at| at <= now) {
+            self.overdue_at = self.overdue_later(store).filter(|at| *at > now && !late);
+            if self.overdue_at.is_none() && store.acknowledged().is_holding() {
+                self.due.clear();
                 self.degrade(now, store);
                 return Some(Change::Degraded);
             }
@@ -299,10 +292,48 @@ impl Sending {
         None
     }
 
+    /// Drops what was acknowledged in time, and notes what must be from now on.
+    fn note_due(&mut self, now: Instant, store: &Store) {
+        let attached = !matches!(self.progress, Progress::Detached);
+        if !attached || !store.acknowledged().is_holding() {
+            self.due.clear();
+            return;
+        }
+        let covered = |positions: &[u64]| {
+            let mut positions = positions.iter().enumerate();
+            positions.all(|(shard, at)| store.acknowledged().position(shard) >= *at)
+        };
+        while self
+            .due
+            .front()
+            .is_some_and(|(_, positions)| covered(positions))
+        {
+            self.due.pop_front();
+        }
+        let at = now + self.timeout;
+        let last = self.due.back().map(|(last, _)| *last);
+        let spaced = last.is_none_or(|last| last + self.timeout / DUE_PER_TIMEOUT <= at);
+        if spaced && !store.is_acknowledged() {
+            self.due.push_back((at, store.own_positions()));
+        }
+    }
+
+    /// When the answer is overdue that has been waited for longest. `None` where it is so already:
+    /// a peer that is gone or catches up was to be back by now.
+    fn overdue_later(&self, store: &Store) -> Option<Instant> {
+        if matches!(self.progress, Progress::Detached | Progress::CatchingUp(_)) {
+            return None;
+        }
+        let flush = self.flush_sent_at.filter(|_| !knows_watermark(store));
+        let oldest = self.on_the_way.oldest().into_iter().chain(flush).min()?;
+        // What was sent before replies began to wait delays nobody yet.
+        Some(oldest.max(self.holding_since) + self.timeout)
+    }
+
     /// When replies wait again. Not while the peer owes an answer: that answer comes first.
     fn restore_at(&self) -> Option<Instant> {
         match self.progress {
-            Progress::InSync { since } if self.degraded && self.outstanding == 0 => {
+            Progress::InSync { since } if self.degraded && self.on_the_way.is_empty() => {
                 Some(since + self.return_after)
             }
             _ => None,

@@ -77,8 +77,9 @@ pub struct Store {
     shards: Box<[Padded]>,
     commons: Commons,
     zero_unix_ms: u64,
-    /// Clocks heard of, as a version: ours never falls behind.
-    clock_floor: AtomicU64,
+    /// How far the furthest clock heard of is ahead of ours, in milliseconds: versions made here
+    /// follow it also while its owner is out of reach.
+    clock_ahead_ms: AtomicU64,
     /// Items up to this version are flushed.
     watermark: AtomicU64,
     node_bit: AtomicU64,
@@ -123,7 +124,7 @@ impl Store {
                 evictions: EvictionLog::default(),
             },
             zero_unix_ms: options.zero_unix_ms,
-            clock_floor: AtomicU64::new(0),
+            clock_ahead_ms: AtomicU64::new(0),
             watermark: AtomicU64::new(0),
             node_bit: AtomicU64::new(0),
             dirty: (0..count.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
@@ -380,8 +381,9 @@ impl Store {
 
     fn moment(&self, now: Instant) -> Moment {
         let moment = Moment::new(now, self.zero_unix_ms);
+        let ahead_ms = self.clock_ahead_ms.load(Ordering::Relaxed);
         Moment {
-            clock: moment.clock.max(self.clock_floor.load(Ordering::Relaxed)),
+            clock: moment.clock.saturating_add(clock::version_at(ahead_ms)),
             watermark: self.watermark.load(Ordering::Acquire),
             node_bit: self.node_bit.load(Ordering::Relaxed),
             ..moment

@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use vrrp::time::Instant;
 
 use super::arena::NIL;
-use super::clock::version_at;
 use super::{RELIEF_ROUNDS, Store};
 use crate::command::{Applied, Mutation, Record, Version};
 
@@ -24,10 +23,11 @@ impl Store {
         self.node_bit.store(u64::from(bit), Ordering::Relaxed);
     }
 
-    /// A clock heard from the peer, in Unix milliseconds: versions from now on lie above it.
-    pub fn raise_clock(&self, unix_ms: u64) {
-        self.clock_floor
-            .fetch_max(version_at(unix_ms), Ordering::Relaxed);
+    /// A clock heard from the peer, in Unix milliseconds. Versions from now on keep up with it,
+    /// so that what is written here once the peer is gone is newer than what it wrote before.
+    pub fn raise_clock(&self, now: Instant, unix_ms: u64) {
+        let ahead_ms = unix_ms.saturating_sub(self.unix_ms(now));
+        self.clock_ahead_ms.fetch_max(ahead_ms, Ordering::Relaxed);
     }
 
     /// Number of the last change of each shard.
@@ -35,6 +35,14 @@ impl Store {
         self.shards
             .iter()
             .map(|shard| shard.0.lock().cursors.last)
+            .collect()
+    }
+
+    /// Number of the last change of each shard that the peer did not make itself.
+    pub fn own_positions(&self) -> Vec<u64> {
+        let shards = self.shards.iter();
+        shards
+            .map(|shard| shard.0.lock().cursors.last_own)
             .collect()
     }
 

@@ -4,7 +4,7 @@ The answers are those of twincached, as exchange.py makes them readable.
 """
 
 BY_REASON = {
-    "The value behind a refused line is swallowed, never read as the next command: a client that was refused once stays in step.": {
+    "The value behind a refused line is swallowed, never read as the next command.": {
         "text: negative flags": ["CLIENT_ERROR bad command line format", "END"],
         "text: flags that are no number": ["CLIENT_ERROR bad command line format", "END"],
         "text: a key of 251 bytes": ["CLIENT_ERROR bad command line format", "END"],
@@ -33,7 +33,7 @@ BY_REASON = {
         ],
         "meta: ms with a key that is too long": ["CLIENT_ERROR bad command line format", "EN"],
     },
-    "`cas` without a token is one CLIENT_ERROR, as in later versions, and its value is swallowed.": {
+    "`cas` without a token is one CLIENT_ERROR, and its value is swallowed.": {
         "text: a cas without a token": [
             "STORED",
             "CLIENT_ERROR bad command line format",
@@ -96,7 +96,7 @@ BY_REASON = {
         "meta: ms that asks for the size stored": ["HD s3"],
         "meta: md with x keeps the item without its value": ["STORED", "HD", "VA 0 f0 s0 t100", ""],
     },
-    "All items are of one class and one LRU list; memcached's cachedump shows its cold list only.": {
+    "There is one LRU list; memcached's cachedump shows the cold one of several.": {
         "text: stats cachedump": ["STORED", "ITEM a [3 b; x s]", "END"],
         "text: stats cachedump with a limit": ["STORED", "ITEM a [1 b; x s]", "END"],
     },
@@ -106,7 +106,7 @@ BY_REASON = {
     "The opcode is answered as unknown; memcached closes the connection without a word.": {
         "binary: verbosity": ["verbosity status='0x81' value='Unknown command'"],
     },
-    "The body of an unknown opcode is skipped by its length; memcached takes it for the next request and closes.": {
+    "The body of an unknown opcode is skipped; memcached takes it for the next request.": {
         "binary: an unknown opcode with a body": [
             "0x50 status='0x81' value='Unknown command'",
             "noop",
@@ -117,7 +117,7 @@ BY_REASON = {
             "noop",
         ],
     },
-    "Lengths that contradict each other are answered with Invalid arguments before the connection is closed.": {
+    "Lengths that contradict each other are Invalid arguments, then the connection closes.": {
         "binary: a body shorter than its key": ["get status='0x04' value='Invalid arguments'"],
         "binary: a key length above the body": ["get status='0x04' value='Invalid arguments'"],
         "binary: an extras length above the body": ["set status='0x04' value='Invalid arguments'"],

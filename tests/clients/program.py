@@ -27,7 +27,7 @@ def _run(server, command, seconds):
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        # It ends what has stopped to speak. The other pipe is read meanwhile, so that neither fills.
+        # The limit ends what has stopped to speak. Both pipes are read, so that neither fills.
         limit = threading.Timer(seconds, process.kill)
         errors = []
         reader = threading.Thread(target=lambda: errors.append(process.stderr.read()))

@@ -121,9 +121,10 @@ SCENARIOS = {
     "meta commands": [
         b"mg a v\r\n",
         b"ms a 1\r\n1\r\n",
-        b"mg a v\r\n",
+        # Before it is read: memcached copies an item that it is sending, and counts the copy.
         b"ma a\r\n",
         b"ma a MD\r\n",
+        b"mg a v\r\n",
         b"ms a 1 C1\r\nx\r\n",
         b"md a\r\n",
         b"md a\r\n",
@@ -138,10 +139,10 @@ SCENARIOS = {
         for line in (
             "get key=a",
             "set key=a value=1",
-            "get key=a",
-            "getkq key=b",
             "increment key=a delta=1 initial=0 exptime=0",
             "decrement key=a delta=1 initial=0 exptime=0",
+            "get key=a",
+            "getkq key=b",
             "increment key=c delta=1 initial=0 exptime=4294967295",
             "set key=a value=1 cas=1",
             "set key=d value=1 cas=1",

@@ -6,7 +6,8 @@ const memjs = require('memjs');
 const { eventually, noise, restart, run } = require('./checks');
 
 const silent = { log() {} };
-const client = memjs.Client.create(process.argv[2], { logger: silent, timeout: 3, failoverTime: 1 });
+const options = { logger: silent, timeout: 3, failoverTime: 1 };
+const client = memjs.Client.create(process.argv[2], options);
 const text = async (key) => (await client.get(key)).value?.toString() ?? null;
 
 run({

@@ -86,7 +86,8 @@ final class Checks {
                 check.run();
                 System.out.println("ok " + name);
             } catch (Throwable failure) {
-                System.out.println("not ok " + name + ": " + String.valueOf(failure).replace('\n', '|'));
+                String reason = failure.toString().replace('\n', '|');
+                System.out.println("not ok " + name + ": " + reason);
             }
         });
     }
