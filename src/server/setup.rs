@@ -315,6 +315,20 @@ fn told_settings(config: &Config) -> Settings {
     settings
 }
 
+/// `-l` as `stats settings` shows it: nothing where every address is listened on.
+fn interfaces(config: &Config) -> String {
+    if config.listen == Config::default().listen {
+        return String::new();
+    }
+    let mut addresses: Vec<String> = Vec::new();
+    for address in config.listen.iter().map(|listen| listen.ip().to_string()) {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    addresses.join(",")
+}
+
 /// What `stats settings` shows.
 fn settings(config: &Config, tcp_port: u16) -> connection::Settings {
     connection::Settings {
@@ -323,7 +337,7 @@ fn settings(config: &Config, tcp_port: u16) -> connection::Settings {
         item_size_max: config.item_size_max,
         tcp_port,
         udp_port: config.udp_port.unwrap_or(0),
-        interfaces: String::new(),
+        interfaces: interfaces(config),
         socket_path: config
             .unix_socket
             .as_ref()

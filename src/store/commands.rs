@@ -22,20 +22,25 @@ impl Shard {
         read: &Read<'_>,
         seen: impl FnOnce(Option<&ItemView<'_>>) -> R,
     ) -> (R, bool) {
-        self.counters.cmd_get += 1;
-        self.counters.cmd_touch += u64::from(read.touch.is_some());
+        // memcached counts a get that touches as a touch alone.
+        let (gets, touches) = match read.touch {
+            Some(_) => (0, 1),
+            None => (1, 0),
+        };
+        self.counters.cmd_get += gets;
+        self.counters.cmd_touch += touches;
         let found = self.find_live_counted(commons, moment, hash, read.key);
         let Some(mut handle) = found else {
-            self.counters.get_misses += 1;
-            self.counters.touch_misses += u64::from(read.touch.is_some());
+            self.counters.get_misses += gets;
+            self.counters.touch_misses += touches;
             return match read.vivify {
                 Some(exptime) => self.vivify(commons, moment, hash, read, exptime, seen),
                 None => (seen(None), false),
             };
         };
-        self.counters.get_hits += 1;
+        self.counters.get_hits += gets;
+        self.counters.touch_hits += touches;
         if let Some(exptime) = read.touch {
-            self.counters.touch_hits += 1;
             handle = self
                 .touch_found(commons, moment, hash, handle, exptime)
                 .unwrap_or(handle);
@@ -321,12 +326,13 @@ impl Shard {
         arithmetic: &Arithmetic<'_>,
     ) -> Result<Outcome, NoRoom> {
         let Some(handle) = self.find_live(commons, moment, hash, arithmetic.key) else {
-            *self.arithmetic_counter(arithmetic.decrement, false) += 1;
             let Some((initial, exptime)) = arithmetic.initial else {
+                *self.arithmetic_counter(arithmetic.decrement, false) += 1;
                 return Ok(Outcome::NotFound);
             };
             let deadline = moment.deadline(exptime);
             let version = self.version_for(moment, hash, arithmetic.key);
+            self.counters.total_items += 1;
             return self.put_number(
                 commons,
                 moment,
@@ -511,8 +517,5 @@ fn number(value: &[u8]) -> Option<u64> {
         return None;
     }
     let digits = std::str::from_utf8(value).ok()?.trim_matches(' ');
-    if digits.starts_with('+') {
-        return None;
-    }
     digits.parse().ok()
 }

@@ -33,6 +33,26 @@ BY_REASON = {
         ],
         "meta: ms with a key that is too long": ["CLIENT_ERROR bad command line format", "EN"],
     },
+    "A new life is set before anything is shown, wherever the flag that asks for it stands.": {
+        "meta: mg that touches and asks for the life": ["STORED", "HD t100", "HD t200"],
+        "meta: mg that creates and says who won": [
+            "VA 0 t30 W",
+            "",
+            "VA 0 t30 Z",
+            "",
+            "VA 0 ccas1 Z",
+            "",
+        ],
+        "meta: ma that touches": [
+            "STORED",
+            "HD",
+            "VA 1 t100",
+            "2",
+            "VA 1 t100",
+            "3",
+            "HD t200",
+        ],
+    },
     "`cas` without a token is one CLIENT_ERROR, and its value is swallowed.": {
         "text: a cas without a token": [
             "STORED",
@@ -52,6 +72,7 @@ BY_REASON = {
             "13",
             "END",
         ],
+        "text: an incr of a signed number": ["STORED", "2", "VALUE a 0 1", "2", "END"],
         "text: a decr that shortens the value": ["STORED", "9", "VALUE a 0 1", "9", "END"],
         "text: a decr of a long number stops at zero": ["STORED", "0", "VALUE a 0 1", "0", "END"],
         "binary: a decrement": [

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use twincached::command::Life;
-use twincached::store::Entry;
+use twincached::command::Read;
+use twincached::store::{DumpCursor, Store};
+use vrrp::time::Instant;
 
 use super::host::ACKNOWLEDGE_TIMEOUT_MS;
 use super::model::Shown;
@@ -16,8 +17,9 @@ const BOTH_MAX: u64 = SECOND + 20 * MS;
 const BOTH_MAX_LINK: u64 = 2 * SECOND + 300 * MS;
 /// An incomplete master gives way to a complete node within this.
 const INCOMPLETE_MAX: u64 = SECOND + 500 * MS;
-/// A reply waits for the peer at most this long.
-const WAIT_MAX: u64 = (ACKNOWLEDGE_TIMEOUT_MS + 20) * MS;
+/// A reply waits for the peer at most this long: the timeout, and a heartbeat interval, at which the
+/// peer's progress is looked at.
+const WAIT_MAX: u64 = (ACKNOWLEDGE_TIMEOUT_MS + 120) * MS;
 /// After the faults have ended, the pair is whole again within this.
 pub const CONVERGENCE_MS: u64 = 15_000;
 
@@ -274,7 +276,7 @@ impl World {
         let contents = [0, 1].map(|host| {
             let now = self.local(host);
             let process = self.hosts[host].process.as_ref();
-            process.map_or_else(BTreeMap::new, |process| process.store.contents(now))
+            process.map_or_else(BTreeMap::new, |process| contents(&process.store, now))
         });
         self.trace.mix(&[contents[0].len() as u64]);
         let [a, b] = &contents;
@@ -303,33 +305,65 @@ impl World {
     }
 }
 
+/// Everything that two hosts must agree about in an item.
+#[derive(Debug)]
+struct Entry {
+    value: Vec<u8>,
+    flags: u32,
+    cas: u64,
+    version: u64,
+    /// Seconds.
+    life: Option<u32>,
+}
+
+/// Every live item of a store.
+fn contents(store: &Store, now: Instant) -> BTreeMap<Vec<u8>, Entry> {
+    let mut contents = BTreeMap::new();
+    let mut cursor = DumpCursor::default();
+    let mut more = true;
+    while more {
+        more = store.dump(now, &mut cursor, |item| {
+            let (flags, cas, version) = (item.flags, item.cas, item.version);
+            let entry = Entry {
+                value: Vec::new(),
+                flags,
+                cas,
+                version,
+                life: None,
+            };
+            contents.insert(item.key.to_vec(), entry);
+        });
+    }
+    for (key, entry) in &mut contents {
+        let read = Read {
+            bump: false,
+            ..Read::of(key)
+        };
+        store.read(now, &read, |item| {
+            if let Some(item) = item {
+                (entry.value, entry.life) = (item.value.to_vec(), item.ttl);
+            }
+        });
+    }
+    contents
+}
+
 /// What differs between two hosts' views of a key. One that is about to expire may be gone on one;
 /// where memory is tight, one may have been evicted.
 fn difference(a: Option<&Entry>, b: Option<&Entry>, ample: bool) -> Option<String> {
-    let life = |entry: &Entry| match entry.life {
-        Life::Forever => None,
-        Life::Remaining { millis } => Some(millis),
-    };
     match (a, b) {
         (Some(a), Some(b)) => {
-            let same =
-                (&a.value, a.flags, a.cas, a.version) == (&b.value, b.flags, b.cas, b.version);
-            let lives = match (life(a), life(b)) {
-                (None, None) => true,
-                (Some(a), Some(b)) => a.abs_diff(b) <= 1000,
-                _ => false,
+            let facts = |entry: &Entry| (entry.flags, entry.cas, entry.version);
+            let lives = match (a.life, b.life) {
+                (Some(a), Some(b)) => a.abs_diff(b) <= 1,
+                (a, b) => a == b,
             };
-            (!same || !lives).then(|| format!("{a:?} and {b:?}"))
+            let same = a.value == b.value && facts(a) == facts(b) && lives;
+            (!same).then(|| format!("{a:?} and {b:?}"))
         }
         (Some(one), None) | (None, Some(one)) => {
-            let dying = life(one).is_some_and(|millis| millis < 1000);
-            (ample && !dying).then(|| {
-                format!(
-                    "{one:?} on one host only (a: {}, b: {})",
-                    a.is_some(),
-                    b.is_some()
-                )
-            })
+            let dying = one.life.is_some_and(|seconds| seconds <= 1);
+            (ample && !dying).then(|| format!("{one:?} on host {} only", usize::from(a.is_none())))
         }
         (None, None) => None,
     }

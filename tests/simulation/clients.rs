@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use twincached::connection::{Connection, Context, Process as Figures};
 use twincached::protocol::Limits;
+use vrrp::time::Instant;
 
 use super::model::{Attempted, Flushing, Life, Op, Pending, Reply, Shown, brief};
 use super::world::{Event, MS, SECOND, World};
@@ -478,7 +479,7 @@ impl World {
         &mut self,
         host: usize,
         number: u64,
-        act: impl FnOnce(&mut Connection, vrrp::time::Instant, &Context<'_>, &mut Vec<u8>),
+        act: impl FnOnce(&mut Connection, Instant, &Context<'_>, &mut Vec<u8>),
     ) {
         let now = self.local(host);
         let Some(process) = self.hosts[host].process.as_mut() else {
@@ -498,6 +499,7 @@ impl World {
             process: no_figures,
             section: &|_| Vec::new(),
             leaving: process.leaving,
+            passwords: None,
         };
         let mut out = Vec::new();
         act(&mut connection.connection, now, &context, &mut out);
@@ -513,6 +515,7 @@ impl World {
                 .expect("it was just used")
                 .ended = true;
         }
+        let blocked = process.connections[&number].connection.is_blocked();
         let mut copies = vec![process.boot];
         if holding && let Some(peer) = &self.hosts[1 - host].process {
             copies.push(peer.boot);
@@ -520,6 +523,10 @@ impl World {
         if !out.is_empty() {
             self.checks.note_answer(holding);
             self.send_down(number, out, copies);
+            if blocked {
+                // The output has left: what waited for room goes on.
+                self.execute(host, number, Connection::resume);
+            }
         }
         self.finish_connection(host, number);
     }

@@ -179,6 +179,7 @@ impl World {
     }
 
     fn open_session(&mut self, host: usize, number: u64, end: usize) {
+        self.model.meet();
         let now = self.local(host);
         let mut nonce = [0; 32];
         nonce[..8].copy_from_slice(&self.network.next().to_le_bytes());

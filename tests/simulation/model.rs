@@ -95,6 +95,8 @@ struct Attempt {
 pub struct Base {
     index: usize,
     states: BTreeSet<State>,
+    /// The last base that both processes had.
+    common: (usize, BTreeSet<State>),
     /// Too many possibilities: anything attempted goes.
     wild: bool,
 }
@@ -115,6 +117,9 @@ pub struct Model {
     boots: Vec<u64>,
     /// Items may vanish: memory is tight.
     evicts: bool,
+    /// The clocks differ, so that a later change may have the older version where the hosts could
+    /// not tell each other the time.
+    pub skewed: bool,
 }
 
 /// A read under way: what was certain when it was issued.
@@ -135,17 +140,19 @@ impl Base {
         Base {
             index: 0,
             states: BTreeSet::from([State::Absent]),
+            common: (0, BTreeSet::from([State::Absent])),
             wild: false,
         }
     }
 }
 
 impl Model {
-    pub fn new(evicts: bool) -> Model {
+    pub fn new(evicts: bool, skewed: bool) -> Model {
         Model {
             keys: Vec::new(),
             boots: Vec::new(),
             evicts,
+            skewed,
         }
     }
 
@@ -250,27 +257,58 @@ impl Model {
         let base = Base {
             index: index + 1,
             wild: before.wild && !known,
+            common: (index + 1, after.clone()),
             states: after,
         };
+        let alone = copies.len() == 1;
         for boot in copies {
             let present = log.bases.entry(*boot).or_insert_with(Base::empty);
             if present.index <= base.index {
+                let before = present.common.clone();
                 *present = base.clone();
+                if alone {
+                    present.common = before;
+                }
             }
         }
         Ok(())
     }
 
-    /// `to` has everything that `from` has.
+    /// `to` has everything that `from` has. Where both changed a key apart, the newer version wins:
+    /// the later change, if the clocks agree.
     pub fn copied(&mut self, from: u64, to: u64) {
         for key in &mut self.keys {
             let Some(base) = key.bases.get(&from).cloned() else {
                 continue;
             };
             let present = key.bases.entry(to).or_insert_with(Base::empty);
-            if present.index < base.index {
-                *present = base;
+            let apart = present.index > present.common.0 || base.index > base.common.0;
+            if self.skewed && apart {
+                (present.index, present.states) = present.common.clone();
+                continue;
             }
+            if base.index > present.index {
+                *present = base.clone();
+            }
+            if present.index == base.index {
+                let common = (base.index, base.states.clone());
+                present.common = common.clone();
+                key.bases
+                    .entry(from)
+                    .and_modify(|base| base.common = common);
+            }
+        }
+    }
+
+    /// The hosts meet again. Where their clocks differ, whatever either did apart may win.
+    pub fn meet(&mut self) {
+        for base in self
+            .keys
+            .iter_mut()
+            .flat_map(|key| key.bases.values_mut())
+            .filter(|_| self.skewed)
+        {
+            (base.index, base.states) = base.common.clone();
         }
     }
 
@@ -295,7 +333,13 @@ impl Model {
     /// It is done, by the processes in `copies`, or (without any) perhaps.
     pub fn flushed(&mut self, flushing: &Flushing, copies: &[u64], now: u64) {
         for (key, (index, busy)) in self.keys.iter_mut().zip(&flushing.0) {
-            let alone = !busy && key.attempts.len() == index + 1;
+            let here = copies
+                .first()
+                .and_then(|boot| key.bases.get(boot))
+                .map_or(0, |base| base.index);
+            let elsewhere = self.boots.iter().filter_map(|boot| key.bases.get(boot));
+            let ahead = elsewhere.clone().any(|base| base.index > here);
+            let alone = !busy && key.attempts.len() == index + 1 && !ahead;
             if !alone || copies.is_empty() {
                 // Something else was under way: it may have been before or after.
                 key.attempts.push(Attempt {
@@ -306,11 +350,13 @@ impl Model {
                 continue;
             }
             for boot in copies {
-                let base = Base {
-                    index: index + 1,
-                    ..Base::empty()
-                };
-                key.bases.insert(*boot, base);
+                let present = key.bases.entry(*boot).or_insert_with(Base::empty);
+                present.index = index + 1;
+                present.states = BTreeSet::from([State::Absent]);
+                present.wild = false;
+                if copies.len() > 1 {
+                    present.common = (present.index, present.states.clone());
+                }
             }
         }
     }
@@ -371,6 +417,10 @@ impl Key {
             all.states.insert(State::Absent);
         }
         let pending = self.attempts.iter().take(end).skip(base.index);
+        if pending.clone().any(|attempt| attempt.op == Op::Flush) {
+            // It may have come between any two of the others.
+            all.states.insert(State::Absent);
+        }
         for attempt in pending.filter(|attempt| !attempt.void) {
             let mut more = BTreeSet::new();
             for state in &all.states {

@@ -178,7 +178,6 @@ pub struct World {
     pub model: Model,
     pub checks: Checks,
     pub trace: Trace,
-    pub faults: Random,
     pub network: Random,
     pub workload: Random,
 }
@@ -187,6 +186,7 @@ impl World {
     /// Two hosts that are on, with no process.
     pub fn new(options: Options) -> World {
         let host = |index: usize| Host::new(options.skew_ms[index], options.drift_ppm[index]);
+        let skewed = options.skew_ms[0] != options.skew_ms[1] || options.drift_ppm != [0; 2];
         let mut world = World {
             now: 10 * SECOND,
             number: 0,
@@ -198,10 +198,9 @@ impl World {
             link_bytes: 0,
             clients: Vec::new(),
             connections: ClientConnections::default(),
-            model: Model::new(!options.ample),
+            model: Model::new(!options.ample, skewed),
             checks: Checks::default(),
             trace: Trace::new(options.traced),
-            faults: Random::new(options.seed, 1),
             network: Random::new(options.seed, 2),
             workload: Random::new(options.seed, 3),
             options,
@@ -324,19 +323,27 @@ impl World {
 
     /// Ends the test with the end of the trace.
     pub fn fail(&self, why: &str) -> ! {
-        let lines = self.trace.lines();
-        let all = std::env::var_os("TRACE").is_some();
-        let from = if all {
-            0
-        } else {
-            lines.len().saturating_sub(120)
-        };
-        eprintln!("{}", lines[from..].join("\n"));
         panic!(
             "at {}.{:06}: {why} (seed {})",
             self.now / SECOND,
             self.now % SECOND / 1000,
             self.options.seed
         );
+    }
+}
+
+/// A test that fails shows how it came to that: the end of the trace, or with `TRACE=1` all of it.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let lines = self.trace.lines();
+            let all = std::env::var_os("TRACE").is_some();
+            let from = if all {
+                0
+            } else {
+                lines.len().saturating_sub(100)
+            };
+            eprintln!("{}", lines[from..].join("\n"));
+        }
     }
 }
