@@ -91,6 +91,7 @@ impl Holder {
 
     /// A datagram of protocol 112 arrived.
     pub fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
+        self.end_lapsed_lease(now);
         let Some(receiver) = &mut self.receiver else {
             return;
         };
@@ -172,6 +173,7 @@ impl Holder {
 
     /// The peer told its standing over the link.
     pub fn handle_heartbeat(&mut self, now: Instant, node_id: u64, standing: Standing) {
+        self.end_lapsed_lease(now);
         self.seen.heartbeat(now, node_id, standing);
         if let (Some(since), true) = (self.master_since, standing.master) {
             match failover::yields_as_master(&self.rules, &self.seen, now, since) {
@@ -279,12 +281,7 @@ impl Holder {
 
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.is_master() && self.lease_until.is_some_and(|until| now >= until) {
-            // Frozen, or without a sign of the workers: somebody else may hold it already.
-            let router = self.router.as_mut().expect("a master has a router");
-            router.become_backup(now, Reason::Caller("the lease ran out"));
-            self.drain(now);
-        }
+        self.end_lapsed_lease(now);
         self.note_workers(now);
         self.settle(now);
         if let Some(router) = &mut self.router {
@@ -356,6 +353,18 @@ impl Holder {
     /// What is left of the lease, if the address is held.
     pub fn lease_left(&self, now: Instant) -> Option<Duration> {
         self.lease_until.map(|until| until.since(now))
+    }
+
+    /// A master whose lease has run out, frozen or without a sign of the workers, is none any more:
+    /// somebody else may hold the address already. This goes before every other input: an answer to
+    /// another master would renew the lease, and requests that waited in the kernel since before
+    /// the freeze would be executed with the newest version.
+    fn end_lapsed_lease(&mut self, now: Instant) {
+        if self.is_master() && self.lease_until.is_some_and(|until| now >= until) {
+            let router = self.router.as_mut().expect("a master has a router");
+            router.become_backup(now, Reason::Caller("the lease ran out"));
+            self.drain(now);
+        }
     }
 
     fn may_claim(&self) -> bool {

@@ -203,3 +203,40 @@ fn without_a_carrier_nobody_holds_or_claims_the_address() {
     assert!(run(&mut node, 20_100, 23_000).is_empty());
     assert!(run(&mut node, 23_050, 23_200).contains(&"put"));
 }
+
+#[test]
+fn a_master_that_wakes_does_not_answer_another_master_with_a_lapsed_lease() {
+    let mut node = master();
+    // An advertisement of a lesser master, captured frame by frame: IPv4 header, then VRRP.
+    let other = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
+    let group = Delivery::Multicast.destination(other);
+    let lesser = vrrp::packet::Advertisement {
+        version: Version::V2,
+        virtual_router_id: 51,
+        priority: 100,
+        interval: SECOND,
+        addresses: vec![VIRTUAL],
+        authentication: Authentication::None,
+    };
+    let message = lesser.encode(other, group).expect("encodable");
+    let mut packet = vec![
+        0x45,
+        0xc0,
+        0,
+        20 + message.len() as u8,
+        0,
+        1,
+        0,
+        0,
+        255,
+        112,
+        0,
+        0,
+    ];
+    packet.extend([10, 0, 0, 2, 224, 0, 0, 18]);
+    packet.extend(message);
+    node.handle_datagram(at(20_000), Datagram::Ipv4(&packet));
+    assert_eq!(actions(&mut node), ["reset", "remove", "changed"]);
+    assert!(!node.holder.is_master());
+    assert_eq!(node.holder.seen.advertised_priority, 100);
+}

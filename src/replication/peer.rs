@@ -7,13 +7,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use vrrp::time::Instant;
 
 use super::catch_up::CatchUpFigures;
 use super::frame::{Frame, decode, decode_assembled};
 use super::hello::{Hello, Settings};
 use super::receiving::Receiving;
+use super::refusals::{Refusals, printable};
 use super::sending::{Change, Sending};
 use super::session::{Phase, Refusal, Session, SessionId, check_identity};
 use crate::command::Standing;
@@ -128,6 +129,7 @@ pub struct Peer {
     /// The peer waits to hear that we know its flush watermark.
     pub(super) owes_watermark: bool,
     events: VecDeque<Event>,
+    refusals: Refusals,
     pub(super) figures: Figures,
     redial_at: Option<Instant>,
     redial_after: Duration,
@@ -163,6 +165,7 @@ impl Peer {
             copying: false,
             owes_watermark: false,
             events: VecDeque::new(),
+            refusals: Refusals::default(),
             figures: Figures::default(),
             redial_at: Some(Instant::ZERO),
             redial_after: REDIAL_MIN,
@@ -393,7 +396,11 @@ impl Peer {
         let session = self.sessions.get_mut(&id).expect("the caller checked");
         match (&session.phase, frame) {
             (_, Frame::Goodbye(reason)) => {
-                warn!("replication: the other end closed the connection: {reason}");
+                let told = format!(
+                    "the other end closed the connection: {}",
+                    printable(&reason)
+                );
+                self.tell(now, &told);
                 self.close(now, id);
                 Ok(())
             }
@@ -498,6 +505,7 @@ impl Peer {
         self.copying |= new_boot;
         self.recency_pass = None;
         self.feeding = Some(id);
+        self.refusals.forget();
         self.figures.connections += 1;
         self.redial_at = None;
         self.redial_after = REDIAL_MIN;
@@ -563,9 +571,18 @@ impl Peer {
         self.events.push_back(Event::Lost);
     }
 
+    /// Tells what keeps the nodes apart, in the log. Both may try once a second for hours.
+    fn tell(&mut self, now: Instant, what: &str) {
+        if self.refusals.is_news(now, what) {
+            warn!("replication: {what}");
+        } else {
+            debug!("replication: {what}");
+        }
+    }
+
     /// Tells the other end why, then closes.
     fn refuse(&mut self, now: Instant, id: SessionId, refusal: &Refusal) {
-        warn!("replication: connection refused: {refusal}");
+        self.tell(now, &format!("connection refused: {refusal}"));
         if let Some(session) = self.sessions.get_mut(&id) {
             Frame::Goodbye(refusal.clone()).encode(&mut session.output);
         }

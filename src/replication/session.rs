@@ -149,7 +149,8 @@ pub(super) fn check_identity(ours: (u64, u64), theirs: &Hello) -> Result<(), Ref
     let (node_id, boot_id) = ours;
     if theirs.boot_id == boot_id {
         return Err(
-            "this node is connected to itself; replication.peer must name the other host"
+            "this node is connected to itself; replication.peer must name the other host \
+             (with -x and -X on one host: the other instance does not run)"
                 .to_owned(),
         );
     }
