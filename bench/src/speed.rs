@@ -50,7 +50,11 @@ pub fn measure(options: &Options, cases: &[Case]) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
     for (number, case) in cases.iter().enumerate() {
         eprintln!("{} of {}: {case}", number + 1, cases.len());
-        rows.push(row(options, case)?);
+        let row = row(options, case)?;
+        // Where the program is ended early, this is what remains.
+        let theirs = row.memcached.map_or(0.0, |speed| speed.operations);
+        eprintln!("  {:.0} ops/s, memcached {theirs:.0}", row.ours.operations);
+        rows.push(row);
     }
     Ok(rows)
 }

@@ -288,7 +288,7 @@ impl World {
         };
         let from = tcp.hosts[pipe];
         let pipe_of = &mut tcp.pipes[pipe];
-        let idle = pipe_of.sent.is_empty() && !(pipe_of.finished && !pipe_of.ended);
+        let idle = pipe_of.sent.is_empty() && (!pipe_of.finished || pipe_of.ended);
         if pipe_of.moving || idle || self.link.cut[from] {
             return;
         }

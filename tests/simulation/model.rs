@@ -120,6 +120,8 @@ pub struct Model {
     /// The clocks differ, so that a later change may have the older version where the hosts could
     /// not tell each other the time.
     pub skewed: bool,
+    /// Flushes under way.
+    flushing: usize,
 }
 
 /// A read under way: what was certain when it was issued.
@@ -153,6 +155,7 @@ impl Model {
             boots: Vec::new(),
             evicts,
             skewed,
+            flushing: 0,
         }
     }
 
@@ -226,10 +229,11 @@ impl Model {
             return Ok(());
         }
         let mut before = log.fold(&base, index, evicts);
-        // A flush of another client may have overtaken it.
-        if log.attempts[index..]
-            .iter()
-            .any(|attempt| attempt.op == Op::Flush)
+        // A flush of another client may have come before it, or come yet.
+        if self.flushing > 0
+            || log.attempts[index..]
+                .iter()
+                .any(|attempt| attempt.op == Op::Flush)
         {
             before.states.insert(State::Absent);
         }
@@ -314,6 +318,7 @@ impl Model {
 
     /// A client sends `flush_all`.
     pub fn flush(&mut self, at: u64) -> Flushing {
+        self.flushing += 1;
         Flushing(
             self.keys
                 .iter_mut()
@@ -332,6 +337,7 @@ impl Model {
 
     /// It is done, by the processes in `copies`, or (without any) perhaps.
     pub fn flushed(&mut self, flushing: &Flushing, copies: &[u64], now: u64) {
+        self.flushing -= 1;
         for (key, (index, busy)) in self.keys.iter_mut().zip(&flushing.0) {
             let here = copies
                 .first()
@@ -380,7 +386,10 @@ impl Model {
     ) -> Result<(), String> {
         let base = read.bases.get(&boot).cloned().unwrap_or_else(Base::empty);
         let log = &self.keys[read.key];
-        let states = log.fold(&base, log.attempts.len(), self.evicts);
+        let mut states = log.fold(&base, log.attempts.len(), self.evicts);
+        if self.flushing > 0 {
+            states.states.insert(State::Absent);
+        }
         if states.wild && shown.is_none_or(|shown| shown.value.is_empty() || log.ever(&shown.value))
         {
             return Ok(());

@@ -325,6 +325,7 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
+#[cfg(feature = "swarm")]
 #[test]
 fn no_seed_breaks_a_promise() {
     if let Some(seed) = number("SEED") {
@@ -372,6 +373,7 @@ fn no_seed_breaks_a_promise() {
     );
 }
 
+#[cfg(feature = "swarm")]
 #[test]
 fn the_same_seed_gives_the_same_trace_and_another_one_another() {
     for seed in [3, 4, 5] {

@@ -206,6 +206,8 @@ impl World {
             options,
         };
         world.after(PROBE_INTERVAL, Event::Probe);
+        let options = format!("{:?}", world.options);
+        world.tell(&options);
         world
     }
 
@@ -303,13 +305,13 @@ impl World {
                 connection,
                 bytes,
                 end,
-            } => self.to_server(connection, bytes, end),
+            } => self.send_to_server(connection, bytes, end),
             Event::ToClient {
                 connection,
                 bytes,
                 copies,
             } => {
-                self.to_client(connection, &bytes, &copies);
+                self.send_to_client(connection, &bytes, &copies);
             }
             Event::ClientClosed { connection } => self.client_closed(connection),
             Event::Impatient { client, turn } => self.impatient(client, turn),
