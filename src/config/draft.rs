@@ -62,8 +62,18 @@ pub(super) struct ReplicationDraft {
     pub(super) acknowledge: Setting<Acknowledge>,
     pub(super) acknowledge_timeout: Setting<Duration>,
     pub(super) secret_file: Setting<PathBuf>,
+    pub(super) tls: Option<TlsDraft>,
     pub(super) node_id: Setting<u64>,
     pub(super) shared_port: bool,
+}
+
+/// The section `tls` of the link.
+pub(super) struct TlsDraft {
+    /// Where the section begins, for keys that are missing.
+    pub(super) origin: Origin,
+    pub(super) certificate: Setting<PathBuf>,
+    pub(super) key: Setting<PathBuf>,
+    pub(super) peer_certificate: Setting<PathBuf>,
 }
 
 /// The section `vrrp`.
@@ -152,6 +162,7 @@ impl ReplicationDraft {
             acknowledge: None,
             acknowledge_timeout: None,
             secret_file: None,
+            tls: None,
             node_id: None,
             shared_port: false,
         }
@@ -165,6 +176,7 @@ impl ReplicationDraft {
             acknowledge: flags.acknowledge.or(self.acknowledge),
             acknowledge_timeout: flags.acknowledge_timeout.or(self.acknowledge_timeout),
             secret_file: flags.secret_file.or(self.secret_file),
+            tls: flags.tls.or(self.tls),
             node_id: flags.node_id.or(self.node_id),
             shared_port: flags.shared_port,
         }

@@ -2,7 +2,7 @@
 
 use super::address::{ListenAddress, host_port, listen_address, port, virtual_address};
 use super::document::{self, Keys, Section};
-use super::draft::{Draft, ReplicationDraft, Setting, VrrpDraft};
+use super::draft::{Draft, ReplicationDraft, Setting, TlsDraft, VrrpDraft};
 use super::error::{ConfigError, Fault};
 use super::quantity::{duration, size};
 use super::settings::REPLICATION_PORT;
@@ -53,8 +53,14 @@ const REPLICATION: Keys = Keys {
         "acknowledge",
         "acknowledge_timeout",
         "secret_file",
+        "tls",
         "node_id",
     ],
+};
+
+const TLS: Keys = Keys {
+    section: "tls",
+    names: &["certificate", "key", "peer_certificate"],
 };
 
 const VRRP: Keys = Keys {
@@ -80,7 +86,7 @@ const ADMIN: Keys = Keys {
 
 /// Reads the file at `path`.
 pub(super) fn read(path: &Path) -> Result<Draft, ConfigError> {
-    draft(&document::open(path, &TOP, &[&REPLICATION, &VRRP])?)
+    draft(&document::open(path, &TOP, &[&REPLICATION, &TLS, &VRRP])?)
 }
 
 /// Reads `text` as if it were the file at `path`.
@@ -90,7 +96,7 @@ pub(super) fn read_text(path: &str, text: &str) -> Result<Draft, ConfigError> {
         path,
         text,
         &TOP,
-        &[&REPLICATION, &VRRP],
+        &[&REPLICATION, &TLS, &VRRP],
     )?)
 }
 
@@ -154,8 +160,21 @@ fn replication(top: &Section) -> Result<Option<ReplicationDraft>, ConfigError> {
         acknowledge: section.text("acknowledge", values::acknowledge)?,
         acknowledge_timeout: section.text("acknowledge_timeout", values::acknowledge_timeout)?,
         secret_file: section.text("secret_file", values::path)?,
+        tls: tls(&section)?,
         node_id: section.text("node_id", values::node_id)?,
         ..ReplicationDraft::new(origin)
+    }))
+}
+
+fn tls(link: &Section) -> Result<Option<TlsDraft>, ConfigError> {
+    let Some((section, origin)) = link.section(&TLS)? else {
+        return Ok(None);
+    };
+    Ok(Some(TlsDraft {
+        origin,
+        certificate: section.text("certificate", values::path)?,
+        key: section.text("key", values::path)?,
+        peer_certificate: section.text("peer_certificate", values::path)?,
     }))
 }
 

@@ -10,8 +10,8 @@
 //! What is read stays raw, with the place where it stood, until both sources are laid over each
 //! other; only then is it checked as a whole, so that a rule about two settings holds whoever made
 //! them, and its message still points at a flag or a line. Reading touches the system three times:
-//! the configuration file, the secret file it names, and the resolver for listening addresses given
-//! by name. Nothing is printed here, and nothing is opened for the server.
+//! the configuration file, the files of the secret, the certificates and the key that it names, and
+//! the resolver for listening addresses given by name. Nothing is printed here, and nothing is opened for the server.
 
 mod address;
 mod commands;
@@ -29,14 +29,15 @@ mod settings;
 mod suboptions;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod validate;
 mod values;
 
 pub use error::ConfigError;
 pub use guard::{GUARD_PASSWORD_VARIABLE, Guard};
 pub use settings::{
-    ADMIN_PORT, Acknowledge, CLIENT_PORT, Config, HostPort, PRIORITY_MAX, Protocol,
-    REPLICATION_PORT, Replication, Secret, UnixSocket, VirtualAddress, Vrrp, VrrpVersion,
+    ADMIN_PORT, Acknowledge, CLIENT_PORT, Config, HostPort, PRIORITY_MAX, PrivateKey, Protocol,
+    REPLICATION_PORT, Replication, Secret, Tls, UnixSocket, VirtualAddress, Vrrp, VrrpVersion,
 };
 
 use draft::Draft;
@@ -132,7 +133,7 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Invocation, ConfigE
 ///
 /// # Errors
 ///
-/// The first mistake in the file or in the secret file that it names; exit code 78.
+/// The first mistake in the file, or in a secret, certificate or key that it names; exit code 78.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
     let draft: Draft = file::read(path)?;
     validate::config(draft, path.parent().unwrap_or(Path::new("")))

@@ -7,6 +7,7 @@ use super::settings::{
     Acknowledge, HostPort, PRIORITY_MAX, REPLICATION_PORT, Replication, Secret, VirtualAddress,
     Vrrp, VrrpVersion,
 };
+use super::tls;
 use super::validate::{one_socket, value};
 use std::fs::File;
 use std::io::{self, Read};
@@ -30,7 +31,7 @@ const SECRET_LENGTH_MAX: u64 = 4096;
 const ADDRESSES_MAX_IPV4: usize = 255;
 const ADDRESSES_MAX_IPV6: usize = 90;
 
-/// The link of `draft`. Reads the secret file, whose relative path starts at `directory`.
+/// The link of `draft`. Reads the files that it names, whose relative paths start at `directory`.
 pub(super) fn replication(
     draft: &ReplicationDraft,
     directory: &Path,
@@ -49,12 +50,15 @@ pub(super) fn replication(
         Some(file) => Some(secret(file, directory, warnings)?),
         None => None,
     };
+    let tls = draft.tls.as_ref();
+    let tls = tls.map(|section| tls::tls(section, directory, warnings));
     Ok(Replication {
         listen,
         peer: peer.value.clone(),
         acknowledge: value(&draft.acknowledge, Acknowledge::Peer),
         acknowledge_timeout: value(&draft.acknowledge_timeout, ACKNOWLEDGE_TIMEOUT),
         secret,
+        tls: tls.transpose()?,
         node_id: draft.node_id.as_ref().map(|id| id.value),
         shared_port: draft.shared_port,
     })

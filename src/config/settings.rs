@@ -168,8 +168,10 @@ pub struct Replication {
     pub acknowledge: Acknowledge,
     /// How long a reply waits for the peer before the pair degrades (default 250 ms), 1 ms to 60 s.
     pub acknowledge_timeout: Duration,
-    /// The shared secret. Without one only the configured peer's address is accepted.
+    /// The shared secret. Without it and without TLS only the configured peer's address is accepted.
     pub secret: Option<Secret>,
+    /// Encrypts the link and proves both ends by their certificates.
+    pub tls: Option<Tls>,
     /// Identity of this host in the pair, different on both. Without one the server chooses.
     pub node_id: Option<u64>,
     /// Both nodes may be configured with the same port on one host, as repcached's `-x` and `-X`
@@ -220,6 +222,34 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Secret({} bytes)", self.0.len())
+    }
+}
+
+/// Certificates and key of the link, each as DER, checked to be usable and to belong together.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tls {
+    /// The certificate that this host shows.
+    pub certificate: Vec<u8>,
+    /// Its key.
+    pub key: PrivateKey,
+    /// The one certificate that is accepted of the peer.
+    pub peer_certificate: Vec<u8>,
+}
+
+/// A private key as DER. Its debug form does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PrivateKey(pub(super) Vec<u8>);
+
+impl PrivateKey {
+    /// The key itself: PKCS #8, PKCS #1 or SEC 1.
+    pub fn der(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PrivateKey")
     }
 }
 

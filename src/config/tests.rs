@@ -5,6 +5,7 @@ mod commands;
 mod files;
 mod mistakes;
 mod pair_mistakes;
+mod tls;
 
 use super::*;
 use std::ffi::OsString;

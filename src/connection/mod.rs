@@ -43,7 +43,7 @@ pub use self::facts::{Facts, Process, Settings};
 use self::held::Held;
 pub use self::observers::Observers;
 use self::watchers::Watcher;
-use crate::command::Get;
+use crate::command::{Command, Get};
 use crate::protocol::{Decoder, Dialect, Form, Limits, Reply, RequestError, Step};
 use crate::store::Store;
 
@@ -278,6 +278,11 @@ impl Connection {
                         break;
                     }
                     meta_commands += u64::from(matches!(request.reply.form, Form::Meta(_)));
+                    if matches!(request.command, Command::Stats(_)) {
+                        // The statistics include what stood before them in the same read.
+                        let before = std::mem::take(&mut meta_commands);
+                        Facts::add(&context.facts.cmd_meta, before);
+                    }
                     let mut act = Act {
                         now,
                         context,

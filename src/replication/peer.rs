@@ -238,7 +238,7 @@ impl Peer {
         let mut input = std::mem::take(&mut session.input);
         input.extend_from_slice(bytes);
         let mut at = 0;
-        let mut result = Ok(());
+        let mut result = session.check_start(&input);
         while result.is_ok()
             && self
                 .sessions
@@ -517,7 +517,8 @@ impl Peer {
         let positions: &[u64] = if known { &hello.applied } else { &[] };
         store.attach_peer(positions, new_boot);
         let told = std::mem::take(&mut self.sessions.get_mut(&id).expect("just established").told);
-        let newest = hello.newest.iter().sum::<u64>();
+        let total = |positions: &[u64]| positions.iter().copied().fold(0, u64::saturating_add);
+        let newest = total(&hello.newest);
         info!(
             "replication: connected to node {:016x} ({}), which has {newest} changes and {} of ours",
             hello.node_id,
@@ -526,7 +527,7 @@ impl Peer {
             } else {
                 "as before"
             },
-            positions.iter().sum::<u64>(),
+            total(positions),
         );
         self.events.push_back(Event::Connected {
             new_boot,
@@ -624,7 +625,7 @@ impl Peer {
     }
 
     pub(super) fn note_clock(&mut self, now: Instant, clock_ms: u64, store: &Store) {
-        let skew = clock_ms as i64 - store.unix_ms(now) as i64;
+        let skew = (clock_ms as i64).saturating_sub(store.unix_ms(now) as i64);
         let reported = |skew: i64| skew.unsigned_abs() > SKEW_REPORTED_MS;
         if reported(skew) && !reported(self.figures.skew_ms) {
             warn!(

@@ -28,6 +28,9 @@ pub(super) enum Phase {
     Established,
 }
 
+/// How TLS begins (RFC 8446 §5.1): as the length of a frame it would be no greeting's.
+const TLS_HANDSHAKE: [u8; 2] = [22, 3];
+
 /// Why a connection cannot go on. Its text is for both ends' logs.
 pub(super) type Refusal = String;
 
@@ -86,6 +89,14 @@ impl Session {
 
     pub const fn is_established(&self) -> bool {
         matches!(self.phase, Phase::Established)
+    }
+
+    /// Looks at the first bytes of a connection, before they are taken for a frame.
+    pub fn check_start(&self, input: &[u8]) -> Result<(), Refusal> {
+        if matches!(self.phase, Phase::Greeting) && input.starts_with(&TLS_HANDSHAKE) {
+            return Err("replication.tls is set on the peer but not here".to_owned());
+        }
+        Ok(())
     }
 
     /// Takes the peer's greeting. True when it is our turn to say hello.

@@ -474,6 +474,81 @@ fn garbage_closes_the_connection_and_the_pair_goes_on() {
 }
 
 #[test]
+fn an_end_that_begins_with_tls_is_told_so() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.a.peer.connected(pair.now, 77, false, [3; 32]);
+    // A TLS record of 512 bytes: as the length of a frame it would be waited for.
+    pair.a
+        .peer
+        .handle_bytes(pair.now, 77, &[22, 3, 1, 2, 0, 1], &pair.a.store);
+    let mut out = Vec::new();
+    pair.a
+        .peer
+        .poll_transmit(pair.now, 77, &pair.a.store, &mut out);
+    let (_, greeting) = decode(&out).unwrap().expect("a greeting");
+    let (farewell, _) = decode(&out[greeting..]).unwrap().expect("a farewell");
+    assert_eq!(
+        farewell,
+        Frame::Goodbye("replication.tls is set on the peer but not here".to_owned())
+    );
+}
+
+#[test]
+fn a_node_that_has_dialled_already_does_not_dial_a_third_time() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.a.drain();
+    pair.a.events.clear();
+    pair.a.peer.connected(pair.now, 77, true, [3; 32]);
+    pair.a.peer.closed(pair.now, pair.session, &pair.a.store);
+    pair.a.peer.handle_timeout(pair.now, &pair.a.store);
+    pair.a.drain();
+    assert!(!pair.a.saw(&Event::Dial));
+    pair.a.peer.closed(pair.now, 77, &pair.a.store);
+    pair.now += Duration::from_millis(50);
+    pair.a.peer.handle_timeout(pair.now, &pair.a.store);
+    pair.a.drain();
+    assert!(pair.a.saw(&Event::Dial));
+}
+
+#[test]
+fn answers_that_trickle_in_buy_older_changes_no_more_time() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.run(20);
+    pair.a.drain();
+    pair.a.events.clear();
+    let began = pair.now;
+    // Every 20 ms a change is sent, and after 300 ms it is acknowledged.
+    let mut on_the_way = std::collections::VecDeque::new();
+    let mut degraded = None;
+    for number in 0..40 {
+        pair.now = began + Duration::from_millis(20 * number);
+        pair.a.set(pair.now, "k", b"v");
+        let mut out = Vec::new();
+        pair.a
+            .peer
+            .poll_transmit(pair.now, pair.session, &pair.a.store, &mut out);
+        on_the_way.push_back((pair.now + Duration::from_millis(300), out));
+        while on_the_way.front().is_some_and(|(at, _)| *at <= pair.now) {
+            let (_, bytes) = on_the_way.pop_front().expect("just seen");
+            let (id, now) = (pair.session, pair.now);
+            pair.b.peer.handle_bytes(now, id, &bytes, &pair.b.store);
+            let mut back = Vec::new();
+            pair.b.peer.poll_transmit(now, id, &pair.b.store, &mut back);
+            pair.a.peer.handle_bytes(now, id, &back, &pair.a.store);
+        }
+        pair.a.peer.handle_timeout(pair.now, &pair.a.store);
+        pair.a.drain();
+        if degraded.is_none() && pair.a.saw(&Event::Degraded) {
+            degraded = Some(pair.now.since(began).as_millis());
+        }
+    }
+    assert_eq!(degraded, Some(260));
+}
+
+#[test]
 fn of_two_sessions_dialled_at_once_both_nodes_keep_the_same_one() {
     let mut pair = Pair::new();
     let now = pair.now;

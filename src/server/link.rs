@@ -20,11 +20,13 @@ use vrrp::time::Instant;
 use super::address::{AddressThread, Order, OwnedDatagram};
 use super::guard::GuardProcess;
 use super::hook::Hook;
+use super::link_stream::LinkStream;
 use super::shared::Shared;
+use super::tls::{Handshakes, Secured, Shaken};
 use crate::config::HostPort;
 use crate::connection::Facts;
 use crate::node::{Action, Node, Refused, Status};
-use crate::replication::SessionId;
+use crate::replication::{Refusals, SessionId};
 
 /// Bytes taken from one connection before the others get their turn.
 const READ_BYTES: usize = 256 * 1024;
@@ -63,8 +65,9 @@ pub(super) struct Parts {
     pub inbox: UnboundedReceiver<Message>,
     pub listener: Option<TcpListener>,
     pub peer: Option<HostPort>,
-    /// Without a shared secret only the peer's address is accepted.
+    /// Without a shared secret and without TLS only the peer's address is accepted.
     pub any_address: bool,
+    pub tls: Option<Handshakes>,
     pub address: Option<AddressThread>,
     pub guard: Option<GuardProcess>,
     pub hook: Option<Hook>,
@@ -83,22 +86,32 @@ pub(super) async fn run(parts: Parts) {
         closing: false,
         left: false,
         peer_addresses: Vec::new(),
+        refusals: Refusals::default(),
         buffer: vec![0; READ_BYTES],
         parts,
     };
     link.run().await;
 }
 
-type Dial = Pin<Box<dyn Future<Output = io::Result<(TcpStream, Vec<IpAddr>)>> + Send>>;
+/// A connection that we dialled, and what the peer's name stood for.
+type Dialled = io::Result<(LinkStream, Vec<IpAddr>)>;
+type Dial = Pin<Box<dyn Future<Output = Dialled> + Send>>;
 
 struct Session {
-    stream: TcpStream,
+    stream: LinkStream,
     output: Vec<u8>,
     written: usize,
     /// Send what is left, then close.
     closing: bool,
     /// The node has more for it.
     more: bool,
+}
+
+impl Session {
+    /// Bytes wait until the socket takes them.
+    fn is_busy(&self) -> bool {
+        self.written < self.output.len() || self.stream.wants_flush()
+    }
 }
 
 struct Link {
@@ -113,6 +126,7 @@ struct Link {
     left: bool,
     /// What the peer's name stood for at the last dial.
     peer_addresses: Vec<IpAddr>,
+    refusals: Refusals,
     buffer: Vec<u8>,
 }
 
@@ -120,7 +134,8 @@ struct Link {
 enum Input {
     Message(Message),
     Accepted(TcpStream, SocketAddr),
-    Dialled(io::Result<(TcpStream, Vec<IpAddr>)>),
+    Shaken(SocketAddr, Shaken),
+    Dialled(Dialled),
     Readable(SessionId),
     Writable,
     Woken,
@@ -200,13 +215,16 @@ impl Link {
         {
             return Poll::Ready(Input::Accepted(stream, address));
         }
+        if let Some(tls) = &mut self.parts.tls
+            && let Poll::Ready((address, shaken)) = tls.poll_accepted(task)
+        {
+            return Poll::Ready(Input::Shaken(address, shaken));
+        }
         for (id, session) in &self.sessions {
             if session.stream.poll_read_ready(task).is_ready() {
                 return Poll::Ready(Input::Readable(*id));
             }
-            if session.written < session.output.len()
-                && session.stream.poll_write_ready(task).is_ready()
-            {
+            if session.is_busy() && session.stream.poll_write_ready(task).is_ready() {
                 return Poll::Ready(Input::Writable);
             }
         }
@@ -219,13 +237,14 @@ impl Link {
         match input {
             Input::Message(message) => self.take_message(now, message),
             Input::Accepted(stream, address) => self.accept(now, stream, address),
+            Input::Shaken(address, shaken) => self.accept_secured(now, address, shaken),
             Input::Dialled(Ok((stream, addresses))) => {
                 self.peer_addresses = addresses;
                 self.open(now, stream, true);
             }
             Input::Dialled(Err(error)) => {
-                debug!("replication: the peer cannot be reached: {error}");
                 node.dial_failed(now, error.kind() == io::ErrorKind::ConnectionRefused);
+                self.tell(now, "the peer cannot be reached", &error);
             }
             Input::Readable(id) => self.read(now, id),
             Input::Writable | Input::Woken | Input::Timeout => {}
@@ -291,14 +310,45 @@ impl Link {
     fn accept(&mut self, now: Instant, stream: TcpStream, address: SocketAddr) {
         let ip = address.ip().to_canonical();
         if !self.parts.any_address && !self.is_peer(ip) {
-            warn!(
-                "replication: {address} is not the configured peer: connection refused \
-                 (a replication.secret_file on both hosts would let any address prove itself)"
-            );
+            // The port of a stranger is another one each time.
+            if self.refusals.is_news(now, &ip.to_string()) {
+                warn!(
+                    "replication: {address} is not the configured peer: connection refused \
+                     (a replication.secret_file on both hosts would let any address prove itself)"
+                );
+            }
             return;
         }
         debug!("replication: connection from {address}");
-        self.open(now, stream, false);
+        set_nodelay(&stream);
+        let is_peer = self.is_peer(ip);
+        match &self.parts.tls {
+            Some(tls) => tls.accept(stream, address, is_peer),
+            None => self.open(now, LinkStream::Plain(stream), false),
+        }
+    }
+
+    fn accept_secured(&mut self, now: Instant, address: SocketAddr, shaken: Shaken) {
+        let secured = shaken
+            .map_err(|words| io::Error::new(io::ErrorKind::InvalidData, words))
+            .and_then(Secured::into_stream);
+        match secured {
+            Ok(stream) => self.open(now, stream, false),
+            Err(error) => {
+                let who = address.ip().to_canonical();
+                self.tell(now, &format!("connection from {who} refused"), &error);
+            }
+        }
+    }
+
+    /// Tells what keeps the peer away where it is a mistake, and that once and not at every attempt.
+    fn tell(&mut self, now: Instant, what: &str, error: &io::Error) {
+        let is_mistake = error.kind() == io::ErrorKind::InvalidData;
+        if is_mistake && self.refusals.is_news(now, &format!("{what}: {error}")) {
+            warn!("replication: {what}: {error}");
+        } else {
+            debug!("replication: {what}: {error}");
+        }
     }
 
     fn is_peer(&self, ip: IpAddr) -> bool {
@@ -310,10 +360,7 @@ impl Link {
         configured == Some(ip) || self.peer_addresses.contains(&ip)
     }
 
-    fn open(&mut self, now: Instant, stream: TcpStream, dialled: bool) {
-        if let Err(error) = stream.set_nodelay(true) {
-            debug!("replication: {error}");
-        }
+    fn open(&mut self, now: Instant, stream: LinkStream, dialled: bool) {
         let id = self.next_session;
         self.next_session += 1;
         let (output, written, closing, more) = (Vec::new(), 0, false, true);
@@ -348,7 +395,7 @@ impl Link {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => {
-                debug!("replication: {error}");
+                self.tell(now, "a connection has broken", &error);
                 self.drop_session(now, id);
             }
         }
@@ -370,6 +417,12 @@ impl Link {
                 .sessions
                 .get_mut(&id)
                 .expect("the caller lists open sessions");
+            match session.stream.flush() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !session.closing => {
+                    return Ok(());
+                }
+                flushed => flushed?,
+            }
             if session.written == session.output.len() {
                 session.output.clear();
                 session.written = 0;
@@ -401,9 +454,7 @@ impl Link {
     }
 
     fn all_busy(&self) -> bool {
-        self.sessions
-            .values()
-            .all(|session| session.written < session.output.len())
+        self.sessions.values().all(Session::is_busy)
     }
 
     fn drop_session(&mut self, now: Instant, id: SessionId) {
@@ -493,23 +544,30 @@ impl Link {
         let Some(HostPort { host, port }) = self.parts.peer.clone() else {
             return;
         };
+        let tls = self.parts.tls.as_ref().map(Handshakes::dialler);
         self.dialling = Some(Box::pin(async move {
             let timeout = || io::Error::from(io::ErrorKind::TimedOut);
             let attempt = async {
                 let found = tokio::net::lookup_host((host.as_str(), port)).await?;
                 let found: Vec<SocketAddr> = found.collect();
                 let stream = TcpStream::connect(&found[..]).await?;
-                Ok((
-                    stream,
-                    found
-                        .iter()
-                        .map(|address| address.ip().to_canonical())
-                        .collect(),
-                ))
+                set_nodelay(&stream);
+                let stream = match tls {
+                    Some(tls) => tls.secure(stream).await?,
+                    None => LinkStream::Plain(stream),
+                };
+                let addresses = found.iter().map(|address| address.ip().to_canonical());
+                Ok((stream, addresses.collect()))
             };
             tokio::time::timeout(DIAL_MAX, attempt)
                 .await
                 .unwrap_or_else(|_| Err(timeout()))
         }));
+    }
+}
+
+fn set_nodelay(stream: &TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        debug!("replication: {error}");
     }
 }

@@ -6,6 +6,7 @@
 //! | worker-N | serves clients |
 //! | node | drives [`crate::node::Node`]: replication, policy, VRRP |
 //! | address | raw socket, gratuitous ARP, addresses over netlink |
+//! | tls | handshakes of the replication link, if it is encrypted |
 //! | (guard) | a child process that removes the address should this one die |
 
 mod address;
@@ -19,11 +20,13 @@ pub mod guard;
 mod hook;
 mod limits;
 mod link;
+mod link_stream;
 mod listen;
 pub mod log;
 mod metrics;
 mod passwords;
 mod pid_file;
+mod pinned;
 mod privileges;
 mod process;
 mod sections;
@@ -31,6 +34,7 @@ mod setup;
 mod shared;
 mod signals;
 mod supervisor;
+mod tls;
 mod udp;
 mod virtual_connections;
 mod workers;

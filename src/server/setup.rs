@@ -18,6 +18,7 @@ use super::guard::GuardProcess;
 use super::hook::Hook;
 use super::link::{self, Message, Parts};
 use super::shared::Shared;
+use super::tls::Handshakes;
 use crate::config::{self, Acknowledge, Config, Guard, Protocol as Dialect, VrrpVersion};
 use crate::connection;
 use crate::failover::{JOIN_HOLD_EXTRA, JOIN_HOLD_WITHOUT_VRRP, Rules, master_down_interval};
@@ -102,7 +103,11 @@ impl Setup {
             address,
             guard: self.guard,
             hook: hook.map(Hook),
-            any_address: replication.is_some_and(|replication| replication.secret.is_some()),
+            any_address: replication.is_some_and(proves_itself),
+            tls: replication
+                .and_then(|replication| replication.tls.as_ref())
+                .map(Handshakes::start)
+                .transpose()?,
             peer: replication.map(|replication| replication.peer.clone()),
             open_ports,
             exit,
@@ -119,7 +124,7 @@ impl Setup {
         let store = self.shared.store.clone();
         let settings = told_settings(config);
         let peer = config.replication.as_ref().map(|replication| {
-            if replication.secret.is_none() {
+            if !proves_itself(replication) {
                 info!(
                     "replication: no secret_file: only {} may connect, by its address",
                     replication.peer.host
@@ -223,6 +228,7 @@ struct PartsWithoutListener {
     guard: Option<GuardProcess>,
     hook: Option<Hook>,
     any_address: bool,
+    tls: Option<Handshakes>,
     peer: Option<config::HostPort>,
     open_ports: watch::Sender<bool>,
     exit: UnboundedSender<()>,
@@ -243,6 +249,7 @@ impl PartsWithoutListener {
                 listener,
                 peer: self.peer,
                 any_address: self.any_address,
+                tls: self.tls,
                 address: self.address,
                 guard: self.guard,
                 hook: self.hook,
@@ -252,6 +259,11 @@ impl PartsWithoutListener {
             .await;
         });
     }
+}
+
+/// Whether the peer proves who it is otherwise than by its address.
+fn proves_itself(replication: &config::Replication) -> bool {
+    replication.secret.is_some() || replication.tls.is_some()
 }
 
 /// The replication port. With repcached's shared port the other instance may have it.

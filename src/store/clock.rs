@@ -73,7 +73,7 @@ impl Moment {
         match life {
             Life::Forever => NEVER,
             Life::Remaining { millis } => {
-                self.after_ticks((millis + MILLIS_PER_TICK / 2) / MILLIS_PER_TICK)
+                self.after_ticks(millis.saturating_add(MILLIS_PER_TICK / 2) / MILLIS_PER_TICK)
             }
         }
     }

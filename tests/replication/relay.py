@@ -18,7 +18,7 @@ HELD_MAX = 256 * 1024
 class Relay:
     """Listens on `port` of `host` and carries connections to `target`. Use it in a `with`."""
 
-    def __init__(self, host, port, target, delay=0.0, bytes_per_second=None):
+    def __init__(self, host, port, target, delay=0.0, bytes_per_second=None, seen=None):
         self._host, self._target = host, target
         self._delay, self._rate = delay, bytes_per_second
         self._listener = host.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -27,7 +27,8 @@ class Relay:
         self._listener.listen(8)
         self._sockets = []
         self._closed = False
-        self.bytes = 0
+        # What passed, for whoever wants to know.
+        self.seen = seen
 
     def __enter__(self):
         threading.Thread(target=self._accept, daemon=True).start()
@@ -104,7 +105,8 @@ class Direction:
                 with contextlib.suppress(OSError):
                     self._source.shutdown(socket.SHUT_RDWR)
                 return
-            self._relay.bytes += len(chunk)
+            if self._relay.seen is not None:
+                self._relay.seen.append(chunk)
             if self._rate:
                 time.sleep(len(chunk) / self._rate)
             with self._changed:

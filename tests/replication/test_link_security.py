@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from greeting import PROOF, farewell, frame, greeting
+from greeting import GOODBYE, PROOF, farewell, frame, greeting
 from lab import REPLICATION_PORT, wait_for
 from linked import SECRET, WITHOUT_ROUTER, contents, fill
 from node import merged
@@ -52,11 +52,11 @@ def assert_each_serves_alone(linked):
         assert node.link()["state"] == "disconnected"
 
 
-def assert_log_is_no_flood(node, seconds=3):
-    """A pair that cannot meet says so now and then, not without end."""
+def assert_log_is_no_flood(node):
+    """A pair that cannot meet says so now and then, not at every attempt."""
     before = len(node.warnings())
-    time.sleep(seconds)
-    assert len(node.warnings()) - before <= 6 * seconds
+    time.sleep(2.5)
+    assert node.warnings()[before:] == []
 
 
 @in_shared_pair
@@ -88,6 +88,15 @@ def test_a_protocol_version_outside_the_spoken_range_is_named(shared_linked, old
                 words = f"the peer speaks protocol versions {oldest} to {newest}, this node 1 to 1"
                 assert words in farewell(connection)
             wait_for_word(node, words)
+
+
+@in_shared_pair
+def test_a_farewell_of_a_stranger_stays_on_its_line(shared_linked):
+    with undisturbed(shared_linked):
+        node, peer = shared_linked.nodes
+        with peer.connect(node.address, REPLICATION_PORT) as connection:
+            connection.sendall(frame(GOODBYE, b"bye\n2026 WARN forged"))
+        wait_for_word(node, "the other end closed the connection: bye\ufffd2026 WARN forged")
 
 
 @in_shared_pair
@@ -152,7 +161,7 @@ def test_different_secrets_are_reported_and_the_right_one_heals(linked):
         wait_for_word(node, "the peer has another secret")
     assert_each_serves_alone(linked)
     for node in linked.nodes:
-        assert_log_is_no_flood(node, 2)
+        assert_log_is_no_flood(node)
     linked.b.sigterm()
     right = {"replication": {"secret_file": linked.b.write_secret(SECRET)}}
     linked.b.start(merged(WITHOUT_ROUTER, right))

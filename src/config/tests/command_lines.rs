@@ -96,6 +96,7 @@ fn repcached_flags_make_a_pair() {
         acknowledge: Acknowledge::Peer,
         acknowledge_timeout: Duration::from_millis(250),
         secret: None,
+        tls: None,
         node_id: None,
         shared_port: true,
     };

@@ -53,6 +53,7 @@ admin:
             acknowledge: Acknowledge::Local,
             acknowledge_timeout: Duration::from_millis(100),
             secret: None,
+            tls: None,
             node_id: None,
             shared_port: false,
         }),

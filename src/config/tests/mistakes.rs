@@ -240,7 +240,7 @@ threads: 2
             r"pair.yaml:1:14: replication: expected a section with keys of its own
  1 | replication: yes
    |              ^^^
-   = write its keys below, indented: listen, peer, acknowledge, acknowledge_timeout, secret_file, node_id",
+   = write its keys below, indented: listen, peer, acknowledge, acknowledge_timeout, secret_file, tls, node_id",
         ),
         (
             r"vrrp:
