@@ -1,6 +1,6 @@
 # The recipes stand in tests/run, where they can be read and run without make.
 
-.PHONY: demo test bench bench-failover swarm check clean
+.PHONY: demo test bench bench-failover swarm fuzz check clean
 
 demo: ## a complete pair on this machine, in network namespaces
 	cargo build --release
@@ -17,6 +17,9 @@ bench-failover: ## the same faults on memcached with keepalived and on twincache
 
 swarm: ## random faults in the simulator: make swarm SEEDS=1000
 	cargo test --release --features swarm --test simulation swarm
+
+fuzz: ## every reader of bytes from outside: make fuzz SECONDS=300 [TARGET=link]
+	@tests/run fuzz $(or $(SECONDS),60) $(TARGET)
 
 check: ## formatting and lints
 	@tests/run check

@@ -243,6 +243,7 @@ impl World {
         let facts = Facts {
             settings: FactSettings {
                 flush_enabled: true,
+                cas_enabled: true,
                 ..FactSettings::default()
             },
             ..Facts::default()
