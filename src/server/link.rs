@@ -1,5 +1,12 @@
 //! The node thread: drives the [`Node`] with time, replication connections and VRRP datagrams, and
 //! carries its actions out.
+//!
+//! This file waits for what happens and passes it on. How connections come about is in
+//! `meeting.rs`, what moves over them in `traffic.rs`, what the node wants done in `actions.rs`.
+
+mod actions;
+mod meeting;
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
@@ -14,24 +21,22 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Sleep;
-use tracing::{debug, info, warn};
 use vrrp::time::Instant;
 
-use super::address::{AddressThread, Order, OwnedDatagram};
+use self::traffic::Session;
+use super::address::{AddressThread, OwnedDatagram};
 use super::guard::GuardProcess;
 use super::hook::Hook;
 use super::link_stream::LinkStream;
 use super::shared::Shared;
-use super::tls::{Handshakes, Secured, Shaken};
+use super::tls::{Handshakes, Shaken};
 use crate::config::HostPort;
 use crate::connection::Facts;
-use crate::node::{Action, Node, Refused, Status};
+use crate::node::{Node, Refused, Status};
 use crate::replication::{Refusals, SessionId};
 
 /// Bytes taken from one connection before the others get their turn.
 const READ_BYTES: usize = 256 * 1024;
-/// How long a connection attempt may take.
-const DIAL_MAX: Duration = Duration::from_secs(1);
 /// While connections close, how often it is looked whether they have.
 const CLOSING_POLL: Duration = Duration::from_millis(1);
 /// The status that others see is renewed this often.
@@ -96,23 +101,6 @@ pub(super) async fn run(parts: Parts) {
 /// A connection that we dialled, and what the peer's name stood for.
 type Dialled = io::Result<(LinkStream, Vec<IpAddr>)>;
 type Dial = Pin<Box<dyn Future<Output = Dialled> + Send>>;
-
-struct Session {
-    stream: LinkStream,
-    output: Vec<u8>,
-    written: usize,
-    /// Send what is left, then close.
-    closing: bool,
-    /// The node has more for it.
-    more: bool,
-}
-
-impl Session {
-    /// Bytes wait until the socket takes them.
-    fn is_busy(&self) -> bool {
-        self.written < self.output.len() || self.stream.wants_flush()
-    }
-}
 
 struct Link {
     parts: Parts,
@@ -305,269 +293,5 @@ impl Link {
                 let _unheard = reply.send(node.hand_over(now, force));
             }
         }
-    }
-
-    fn accept(&mut self, now: Instant, stream: TcpStream, address: SocketAddr) {
-        let ip = address.ip().to_canonical();
-        if !self.parts.any_address && !self.is_peer(ip) {
-            // The port of a stranger is another one each time.
-            if self.refusals.is_news(now, &ip.to_string()) {
-                warn!(
-                    "replication: {address} is not the configured peer: connection refused \
-                     (a replication.secret_file on both hosts would let any address prove itself)"
-                );
-            }
-            return;
-        }
-        debug!("replication: connection from {address}");
-        set_nodelay(&stream);
-        let is_peer = self.is_peer(ip);
-        match &self.parts.tls {
-            Some(tls) => tls.accept(stream, address, is_peer),
-            None => self.open(now, LinkStream::Plain(stream), false),
-        }
-    }
-
-    fn accept_secured(&mut self, now: Instant, address: SocketAddr, shaken: Shaken) {
-        let secured = shaken
-            .map_err(|words| io::Error::new(io::ErrorKind::InvalidData, words))
-            .and_then(Secured::into_stream);
-        match secured {
-            Ok(stream) => self.open(now, stream, false),
-            Err(error) => {
-                let who = address.ip().to_canonical();
-                self.tell(now, &format!("connection from {who} refused"), &error);
-            }
-        }
-    }
-
-    /// Tells what keeps the peer away where it is a mistake, and that once and not at every attempt.
-    fn tell(&mut self, now: Instant, what: &str, error: &io::Error) {
-        let is_mistake = error.kind() == io::ErrorKind::InvalidData;
-        if is_mistake && self.refusals.is_news(now, &format!("{what}: {error}")) {
-            warn!("replication: {what}: {error}");
-        } else {
-            debug!("replication: {what}: {error}");
-        }
-    }
-
-    fn is_peer(&self, ip: IpAddr) -> bool {
-        let configured = self
-            .parts
-            .peer
-            .as_ref()
-            .and_then(|peer| peer.host.parse().ok());
-        configured == Some(ip) || self.peer_addresses.contains(&ip)
-    }
-
-    fn open(&mut self, now: Instant, stream: LinkStream, dialled: bool) {
-        let id = self.next_session;
-        self.next_session += 1;
-        let (output, written, closing, more) = (Vec::new(), 0, false, true);
-        self.sessions.insert(
-            id,
-            Session {
-                stream,
-                output,
-                written,
-                closing,
-                more,
-            },
-        );
-        self.parts
-            .node
-            .link_connected(now, id, dialled, rand::random());
-    }
-
-    fn read(&mut self, now: Instant, id: SessionId) {
-        let Some(session) = self.sessions.get_mut(&id) else {
-            return;
-        };
-        match session.stream.try_read(&mut self.buffer) {
-            Ok(0) => self.drop_session(now, id),
-            Ok(count) => {
-                self.parts
-                    .node
-                    .handle_link_bytes(now, id, &self.buffer[..count]);
-                if let Some(session) = self.sessions.get_mut(&id) {
-                    session.more = true;
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => {
-                self.tell(now, "a connection has broken", &error);
-                self.drop_session(now, id);
-            }
-        }
-    }
-
-    /// Gives every connection that can take them the bytes the node has for it.
-    fn write_all(&mut self, now: Instant) {
-        let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
-        for id in ids {
-            if self.write(now, id).is_err() {
-                self.drop_session(now, id);
-            }
-        }
-    }
-
-    fn write(&mut self, now: Instant, id: SessionId) -> io::Result<()> {
-        loop {
-            let session = self
-                .sessions
-                .get_mut(&id)
-                .expect("the caller lists open sessions");
-            match session.stream.flush() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !session.closing => {
-                    return Ok(());
-                }
-                flushed => flushed?,
-            }
-            if session.written == session.output.len() {
-                session.output.clear();
-                session.written = 0;
-                session.more = self
-                    .parts
-                    .node
-                    .poll_link_transmit(now, id, &mut session.output);
-                if session.output.is_empty() {
-                    return match session.closing {
-                        true => Err(io::ErrorKind::ConnectionAborted.into()),
-                        false => Ok(()),
-                    };
-                }
-            }
-            match session.stream.try_write(&session.output[session.written..]) {
-                Ok(count) => session.written += count,
-                // One that is to be closed is not waited for: the other end may be frozen.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !session.closing => {
-                    return Ok(());
-                }
-                Err(error) => return Err(error),
-            }
-            if session.written == session.output.len() && session.more {
-                // Others first: the next turn goes on here.
-                self.parts.shared.wake_link();
-                return Ok(());
-            }
-        }
-    }
-
-    fn all_busy(&self) -> bool {
-        self.sessions.values().all(Session::is_busy)
-    }
-
-    fn drop_session(&mut self, now: Instant, id: SessionId) {
-        if self.sessions.remove(&id).is_some() {
-            self.parts.node.link_closed(now, id);
-        }
-    }
-
-    fn carry_out(&mut self, now: Instant) {
-        while let Some(action) = self.parts.node.poll_action() {
-            self.perform(now, action);
-        }
-    }
-
-    fn perform(&mut self, now: Instant, action: Action) {
-        let shared = &self.parts.shared;
-        match action {
-            Action::Dial => self.dial(),
-            Action::CloseSession(id) => {
-                if let Some(session) = self.sessions.get_mut(&id) {
-                    session.closing = true;
-                }
-            }
-            Action::Wake => shared.wake_waiting(),
-            Action::OpenPorts => {
-                self.parts.open_ports.send_replace(true);
-            }
-            Action::PutAddresses { until } => {
-                shared.set_lease(until);
-                self.order(Order::Put(until.since(now)));
-                if let Some(guard) = &mut self.parts.guard {
-                    guard.revive();
-                    guard.set_master(true);
-                }
-            }
-            Action::ResetConnections => {
-                shared.set_lease(Instant::ZERO);
-                let count = shared.virtual_connections.reset_all();
-                if count > 0 {
-                    info!("{count} client connections over the virtual address were reset");
-                }
-            }
-            Action::RemoveAddresses => {
-                self.order(Order::Remove);
-                if let Some(guard) = &mut self.parts.guard {
-                    guard.set_master(false);
-                }
-            }
-            Action::Advertise(message) => self.order(Order::Advertise(message)),
-            Action::Announce => self.order(Order::Announce),
-            Action::Changed {
-                role,
-                reason,
-                priority,
-            } => {
-                if let Some(hook) = &self.parts.hook {
-                    hook.run(role, &reason, priority);
-                }
-                self.publish(now);
-            }
-            Action::HoldMutations(hold) => {
-                shared
-                    .leaving
-                    .store(hold, std::sync::atomic::Ordering::Release);
-                if !hold {
-                    shared.closing.end();
-                }
-                shared.wake_all();
-            }
-            Action::CloseConnections => {
-                shared.closing.begin(self.parts.node.is_exiting());
-                shared.wake_all();
-                self.closing = true;
-                self.parts.shared.wake_link();
-            }
-            Action::Exit => self.left = true,
-        }
-    }
-
-    fn order(&self, order: Order) {
-        if let Some(address) = &self.parts.address {
-            address.order(order);
-        }
-    }
-
-    fn dial(&mut self) {
-        let Some(HostPort { host, port }) = self.parts.peer.clone() else {
-            return;
-        };
-        let tls = self.parts.tls.as_ref().map(Handshakes::dialler);
-        self.dialling = Some(Box::pin(async move {
-            let timeout = || io::Error::from(io::ErrorKind::TimedOut);
-            let attempt = async {
-                let found = tokio::net::lookup_host((host.as_str(), port)).await?;
-                let found: Vec<SocketAddr> = found.collect();
-                let stream = TcpStream::connect(&found[..]).await?;
-                set_nodelay(&stream);
-                let stream = match tls {
-                    Some(tls) => tls.secure(stream).await?,
-                    None => LinkStream::Plain(stream),
-                };
-                let addresses = found.iter().map(|address| address.ip().to_canonical());
-                Ok((stream, addresses.collect()))
-            };
-            tokio::time::timeout(DIAL_MAX, attempt)
-                .await
-                .unwrap_or_else(|_| Err(timeout()))
-        }));
-    }
-}
-
-fn set_nodelay(stream: &TcpStream) {
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!("replication: {error}");
     }
 }
