@@ -1,4 +1,4 @@
-//! The frames of the link: length, checksum, type, body.
+//! The frames of the link: length, checksum, type, body. Records of changes are in `record.rs`.
 //!
 //! ```text
 //!  0       4          8      9
@@ -9,9 +9,13 @@
 //! larger than [`PART_BYTES`] travels as several `Part` frames, so that a heartbeat never waits for
 //! a large value. Decoding never panics and never allocates more than has arrived.
 
+#[cfg(test)]
+mod tests;
+
 use super::hello::{Greeting, Heartbeat, Hello};
+use super::record::{Changes, decode_changes};
 use super::wire::{Reader, Write};
-use crate::command::{Life, MARK_STALE, MARK_WIN_SENT, Mutation, Record, Version};
+use crate::command::Version;
 
 /// Oldest protocol version this program speaks.
 pub const VERSION_OLDEST: u32 = 1;
@@ -74,7 +78,7 @@ pub enum Frame<'a> {
 const GREETING: u8 = 1;
 const PROOF: u8 = 2;
 const HELLO: u8 = 3;
-const CHANGES: u8 = 4;
+pub(super) const CHANGES: u8 = 4;
 const ACKNOWLEDGE: u8 = 5;
 const HEARTBEAT: u8 = 6;
 const IN_SYNC: u8 = 7;
@@ -111,19 +115,6 @@ impl std::fmt::Display for FrameError {
         }
     }
 }
-
-/// Changes of one shard in the order of its change list.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Changes<'a> {
-    /// The sender's shard.
-    pub shard: u32,
-    /// The sender's position after these changes.
-    pub position: u64,
-    /// The sender's monotonic clock in nanoseconds when it read them from its store.
-    pub sent_at_ns: u64,
-    records: &'a [u8],
-}
-
 /// Shard and position, packed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Positions<'a>(&'a [u8]);
@@ -136,164 +127,6 @@ impl Positions<'_> {
             let shard = reader.u32().expect("12 bytes hold a shard");
             (shard, reader.u64().expect("12 bytes hold a position"))
         })
-    }
-}
-
-const RECORD_ITEM: u8 = 1;
-const RECORD_TOMBSTONE: u8 = 2;
-const RECORD_TOUCH: u8 = 3;
-const RECORD_LISTED: u8 = 4;
-const RECORD_OWN_CAS: u8 = 0x40;
-const LIFE_FOREVER: u64 = u64::MAX;
-
-impl<'a> Changes<'a> {
-    /// The records. `None` is a malformed one, after which nothing follows.
-    pub fn records(&self) -> impl Iterator<Item = Option<Record<'a>>> + use<'a> {
-        let mut reader = Reader(self.records);
-        let mut broken = false;
-        std::iter::from_fn(move || {
-            if broken || reader.is_empty() {
-                return None;
-            }
-            let record = decode_record(&mut reader);
-            broken = record.is_none();
-            Some(record)
-        })
-    }
-}
-
-fn decode_record<'a>(reader: &mut Reader<'a>) -> Option<Record<'a>> {
-    let kind = reader.u8()?;
-    let key_len = reader.u8()? as usize;
-    let key = reader
-        .take(key_len)
-        .filter(|key| !key.is_empty() && key.len() <= 250)?;
-    let mutation = match kind & !RECORD_OWN_CAS {
-        RECORD_LISTED => return Some(Record::Listed(key)),
-        RECORD_TOMBSTONE => Mutation::Tombstone {
-            key,
-            version: reader.u64()?,
-        },
-        RECORD_TOUCH => Mutation::Touch {
-            key,
-            version: reader.u64()?,
-            life: life_of(reader.u64()?),
-            cas: reader.u64()?,
-        },
-        RECORD_ITEM => Mutation::Item {
-            key,
-            version: reader.u64()?,
-            life: life_of(reader.u64()?),
-            flags: reader.u32()?,
-            marks: reader.u8()? & (MARK_STALE | MARK_WIN_SENT),
-            cas: if kind & RECORD_OWN_CAS != 0 {
-                Some(reader.u64()?)
-            } else {
-                None
-            },
-            value: reader.bytes()?,
-        },
-        _ => return None,
-    };
-    Some(Record::Mutation(mutation))
-}
-
-fn life_of(millis: u64) -> Life {
-    if millis == LIFE_FOREVER {
-        Life::Forever
-    } else {
-        Life::Remaining { millis }
-    }
-}
-
-fn put_life(out: &mut Vec<u8>, life: Life) {
-    out.put_u64(match life {
-        Life::Forever => LIFE_FOREVER,
-        Life::Remaining { millis } => millis,
-    });
-}
-
-fn put_key(out: &mut Vec<u8>, kind: u8, key: &[u8]) {
-    out.put_u8(kind);
-    out.put_u8(key.len() as u8);
-    out.extend_from_slice(key);
-}
-
-/// Appends a record to the body of a `Changes` frame under construction.
-fn put_record(out: &mut Vec<u8>, record: &Record<'_>) {
-    match *record {
-        Record::Listed(key) => put_key(out, RECORD_LISTED, key),
-        Record::Mutation(Mutation::Tombstone { key, version }) => {
-            put_key(out, RECORD_TOMBSTONE, key);
-            out.put_u64(version);
-        }
-        Record::Mutation(Mutation::Touch {
-            key,
-            version,
-            cas,
-            life,
-        }) => {
-            put_key(out, RECORD_TOUCH, key);
-            out.put_u64(version);
-            put_life(out, life);
-            out.put_u64(cas);
-        }
-        Record::Mutation(Mutation::Item {
-            key,
-            value,
-            flags,
-            life,
-            version,
-            cas,
-            marks,
-        }) => {
-            let own_cas = cas.map_or(0, |_| RECORD_OWN_CAS);
-            put_key(out, RECORD_ITEM | own_cas, key);
-            out.put_u64(version);
-            put_life(out, life);
-            out.put_u32(flags);
-            out.put_u8(marks);
-            cas.into_iter().for_each(|cas| out.put_u64(cas));
-            out.put_bytes(value);
-        }
-    }
-}
-
-/// Builds one `Changes` frame in place, record by record.
-pub(super) struct ChangesWriter {
-    start: usize,
-    position_at: usize,
-    /// Records written.
-    pub records: usize,
-}
-
-impl ChangesWriter {
-    pub fn begin(out: &mut Vec<u8>, shard: usize, sent_at_ns: u64) -> ChangesWriter {
-        let start = begin(out, CHANGES);
-        out.put_u32(shard as u32);
-        let position_at = out.len();
-        out.put_u64(0);
-        out.put_u64(sent_at_ns);
-        ChangesWriter {
-            start,
-            position_at,
-            records: 0,
-        }
-    }
-
-    pub fn push(&mut self, out: &mut Vec<u8>, record: &Record<'_>) {
-        put_record(out, record);
-        self.records += 1;
-    }
-
-    /// Bytes so far, prefix included.
-    pub fn len(&self, out: &[u8]) -> usize {
-        out.len() - self.start
-    }
-
-    pub fn end(self, out: &mut [u8], position: u64) {
-        out[self.position_at..self.position_at + 8].copy_from_slice(&position.to_le_bytes());
-        end(out, self.start);
     }
 }
 
@@ -370,14 +203,14 @@ pub(super) fn put_acknowledge(
     end(out, start);
 }
 
-fn begin(out: &mut Vec<u8>, kind: u8) -> usize {
+pub(super) fn begin(out: &mut Vec<u8>, kind: u8) -> usize {
     let start = out.len();
     out.extend_from_slice(&[0; PREFIX]);
     out.push(kind);
     start
 }
 
-fn end(out: &mut [u8], start: usize) {
+pub(super) fn end(out: &mut [u8], start: usize) {
     let checksum = crc32c::crc32c(&out[start + PREFIX..]);
     let length = u32::try_from(out.len() - start - PREFIX).expect("frames are below 4 GiB");
     out[start..start + 4].copy_from_slice(&length.to_le_bytes());
@@ -439,144 +272,4 @@ fn decode_content(content: &[u8]) -> Result<Frame<'_>, FrameError> {
         unknown => return Err(FrameError::Type(unknown)),
     };
     frame.ok_or(FrameError::Body(kind))
-}
-
-fn decode_changes(mut reader: Reader<'_>) -> Option<Changes<'_>> {
-    Some(Changes {
-        shard: reader.u32()?,
-        position: reader.u64()?,
-        sent_at_ns: reader.u64()?,
-        records: reader.0,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(frame: &Frame<'_>) {
-        let mut bytes = Vec::new();
-        frame.encode(&mut bytes);
-        let (decoded, length) = decode(&bytes).expect("well formed").expect("complete");
-        assert_eq!((&decoded, length), (frame, bytes.len()));
-        for cut in 0..bytes.len() {
-            assert_eq!(decode(&bytes[..cut]), Ok(None), "cut at {cut}");
-        }
-    }
-
-    #[test]
-    fn every_frame_survives_the_wire_and_waits_for_its_last_byte() {
-        check(&Frame::Greeting(Greeting {
-            version_oldest: 1,
-            version_newest: 2,
-            nonce: [7; 32],
-            secret: true,
-        }));
-        check(&Frame::Proof([9; 32]));
-        let mut hello = Hello {
-            node_id: 1,
-            boot_id: 2,
-            newest: vec![3, 4],
-            ..Hello::default()
-        };
-        hello.settings.virtual_addresses = vec!["10.0.0.100/32".to_owned()];
-        check(&Frame::Hello(hello));
-        check(&Frame::Heartbeat(Heartbeat {
-            clock_ms: 5,
-            ..Heartbeat::default()
-        }));
-        check(&Frame::Want(b"key"));
-        check(&Frame::Flush(77));
-        check(&Frame::InSync);
-        check(&Frame::Goodbye("why".to_owned()));
-        check(&Frame::Part {
-            last: true,
-            bytes: b"piece",
-        });
-    }
-
-    #[test]
-    fn a_greeting_looks_like_this_on_the_wire() {
-        let mut bytes = Vec::new();
-        Frame::Greeting(Greeting {
-            version_oldest: 1,
-            version_newest: 1,
-            nonce: [0; 32],
-            secret: false,
-        })
-        .encode(&mut bytes);
-        assert_eq!(bytes[..4], [50, 0, 0, 0]);
-        assert_eq!(bytes[8..17], *b"\x01TWINCACH");
-        assert_eq!(bytes[17..25], [1, 0, 0, 0, 1, 0, 0, 0]);
-        assert_eq!(bytes.len(), 58);
-    }
-
-    #[test]
-    fn records_come_back_as_they_were_written() {
-        let records = [
-            Record::Mutation(Mutation::Item {
-                key: b"k",
-                value: b"value",
-                flags: 3,
-                life: Life::Remaining { millis: 1500 },
-                version: 42,
-                cas: Some(7),
-                marks: MARK_STALE,
-            }),
-            Record::Mutation(Mutation::Tombstone {
-                key: b"gone",
-                version: 43,
-            }),
-            Record::Mutation(Mutation::Touch {
-                key: b"t",
-                version: 44,
-                cas: 9,
-                life: Life::Forever,
-            }),
-            Record::Listed(b"still here"),
-        ];
-        let mut bytes = Vec::new();
-        let mut writer = ChangesWriter::begin(&mut bytes, 5, 1000);
-        records
-            .iter()
-            .for_each(|record| writer.push(&mut bytes, record));
-        writer.end(&mut bytes, 99);
-        let (Frame::Changes(changes), _) = decode(&bytes).unwrap().unwrap() else {
-            panic!()
-        };
-        assert_eq!(
-            (changes.shard, changes.position, changes.sent_at_ns),
-            (5, 99, 1000)
-        );
-        assert_eq!(
-            changes.records().map(Option::unwrap).collect::<Vec<_>>(),
-            records
-        );
-    }
-
-    #[test]
-    fn broken_frames_are_refused_by_name() {
-        assert_eq!(
-            decode(b"GET / HTTP/1.1\r\n"),
-            Err(FrameError::Length(0x2054_4547))
-        );
-        let mut bytes = Vec::new();
-        Frame::Flush(1).encode(&mut bytes);
-        bytes[10] ^= 1;
-        assert_eq!(decode(&bytes), Err(FrameError::Checksum));
-        let mut bytes = Vec::new();
-        let start = begin(&mut bytes, 200);
-        end(&mut bytes, start);
-        assert_eq!(decode(&bytes), Err(FrameError::Type(200)));
-        let mut bytes = Vec::new();
-        let start = begin(&mut bytes, HEARTBEAT);
-        end(&mut bytes, start);
-        assert_eq!(decode(&bytes), Err(FrameError::Body(HEARTBEAT)));
-    }
-
-    #[test]
-    fn a_count_larger_than_the_frame_allocates_nothing() {
-        let mut reader = Reader(&[0xff, 0xff, 0xff, 0xff, 1, 2, 3]);
-        assert_eq!(reader.u64s(), None);
-    }
 }

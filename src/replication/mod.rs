@@ -7,23 +7,31 @@
 
 mod age;
 mod catch_up;
+mod establish;
+mod event;
 mod feed;
 mod frame;
 mod hello;
 mod on_the_way;
 mod peer;
 mod receiving;
+mod record;
 mod refusals;
 mod secret;
 mod sending;
 mod session;
+mod status;
+mod targets;
 #[cfg(test)]
 mod tests;
+mod transmit;
 mod wire;
 
 pub use catch_up::CatchUpFigures;
+pub use event::Event;
 pub use frame::{Frame, FrameError, VERSION_NEWEST, VERSION_OLDEST, decode};
 pub use hello::{Greeting, Heartbeat, Hello, Settings};
-pub use peer::{Event, Figures, Options, Peer};
+pub use peer::{Options, Peer};
 pub use refusals::Refusals;
 pub use session::SessionId;
+pub use status::Figures;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::frame::Changes;
+use super::record::Changes;
 use crate::command::{Applied, Life, Mutation, Record, Version};
 use crate::store::Store;
 use vrrp::time::Instant;

@@ -19,6 +19,7 @@ use vrrp::time::Instant;
 
 use super::catch_up::{CatchUp, CatchUpFigures};
 use super::on_the_way::OnTheWay;
+use super::targets::Targets;
 use crate::store::Store;
 
 const RETURN_AFTER_MIN: Duration = Duration::from_secs(1);
@@ -26,44 +27,6 @@ const RETURN_AFTER_MAX: Duration = Duration::from_secs(60);
 
 /// The store's positions are noted at most this often within the acknowledge timeout.
 const DUE_PER_TIMEOUT: u32 = 5;
-
-/// Positions to be reached, one per shard.
-#[derive(Debug)]
-pub(super) struct Targets {
-    positions: Vec<u64>,
-    unmet: usize,
-    /// Changes to go.
-    remaining: u64,
-}
-
-impl Targets {
-    fn new(positions: Vec<u64>, store: &Store) -> Targets {
-        let acknowledged = store.acknowledged();
-        let behind = positions
-            .iter()
-            .enumerate()
-            .map(|(shard, target)| target.saturating_sub(acknowledged.position(shard)));
-        let (unmet, remaining) = behind
-            .filter(|behind| *behind > 0)
-            .fold((0, 0), |(unmet, remaining), behind| {
-                (unmet + 1, remaining + behind)
-            });
-        Targets {
-            positions,
-            unmet,
-            remaining,
-        }
-    }
-
-    fn advance(&mut self, shard: usize, from: u64, to: u64) {
-        let target = self.positions[shard];
-        if from < target {
-            self.remaining -= to.min(target) - from;
-            self.unmet -= usize::from(to >= target);
-        }
-    }
-}
-
 #[derive(Debug)]
 enum Progress {
     Detached,

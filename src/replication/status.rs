@@ -1,0 +1,92 @@
+//! What the machine tells of itself, to the node and to people.
+
+use std::time::Duration;
+
+use vrrp::time::Instant;
+
+use super::catch_up::CatchUpFigures;
+use super::peer::Peer;
+
+/// Figures for people.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Figures {
+    /// Bytes given to connections since start.
+    pub bytes_sent: u64,
+    /// Bytes taken from connections since start.
+    pub bytes_received: u64,
+    /// Changes sent since start.
+    pub records_sent: u64,
+    /// Changes received since start.
+    pub records_received: u64,
+    /// Sessions that fed the stores since start.
+    pub connections: u64,
+    /// How often replies stopped waiting for the peer.
+    pub degradations: u64,
+    /// The peer's clock minus ours in milliseconds, at its last heartbeat.
+    pub skew_ms: i64,
+    /// When the peer was last heard.
+    pub heard_at: Option<Instant>,
+}
+
+impl Peer {
+    /// The stores talk to each other.
+    pub const fn is_connected(&self) -> bool {
+        self.feeding.is_some()
+    }
+
+    /// The peer has everything that our replies vouch for.
+    pub const fn peer_is_in_sync(&self) -> bool {
+        self.sending.is_in_sync()
+    }
+
+    /// We have everything that the peer's replies vouch for.
+    pub const fn is_in_sync(&self) -> bool {
+        self.receiving.has_all
+    }
+
+    /// Replies do not wait although they should.
+    pub const fn is_degraded(&self) -> bool {
+        self.sending.is_degraded()
+    }
+
+    /// Replies wait for the peer (`acknowledge: peer`).
+    pub const fn waits(&self) -> bool {
+        self.options.acknowledge_peer
+    }
+
+    /// How far the running catch-up of the peer is.
+    pub fn catch_up(&self, now: Instant) -> Option<CatchUpFigures> {
+        self.sending.catch_up(now, self.figures.bytes_sent)
+    }
+
+    /// How long the oldest change that was sent has waited for the peer.
+    pub fn lag(&self, now: Instant) -> Duration {
+        self.sending.lag(now)
+    }
+
+    /// How long replies did not wait although they should have, since start.
+    pub fn degraded_for(&self, now: Instant) -> Duration {
+        self.sending.degraded_for(now)
+    }
+
+    /// How far the peer is, in words.
+    pub const fn progress(&self) -> &'static str {
+        self.sending.describe()
+    }
+
+    /// Figures for people.
+    pub fn figures(&self) -> Figures {
+        let feeding = self.feeding.and_then(|id| self.sessions.get(&id));
+        Figures {
+            records_received: self.receiving.records,
+            degradations: self.sending.degradations,
+            heard_at: feeding.map(|session| session.heard_at),
+            ..self.figures
+        }
+    }
+
+    /// The node id told by the peer on the feeding session.
+    pub fn peer_boot_id(&self) -> Option<u64> {
+        self.feeding.map(|_| self.receiving.boot_id)
+    }
+}
