@@ -1,0 +1,145 @@
+//! Replies that wait, and when they no longer do.
+
+use super::*;
+
+#[test]
+fn a_reply_waits_until_the_peer_has_applied() {
+    let mut pair = Pair::new();
+    pair.link();
+    let ticket = pair.a.set(pair.now, "k", b"v");
+    assert!(!pair.a.store.acknowledged().covers(ticket));
+    pair.talk();
+    assert!(pair.a.store.acknowledged().covers(ticket));
+    assert_eq!(pair.b.value(pair.now, "k"), Some(b"v".to_vec()));
+}
+
+#[test]
+fn a_peer_that_is_gone_costs_one_timeout_and_then_nothing() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.cut();
+    let ticket = pair.a.set(pair.now, "k", b"v");
+    pair.run(240);
+    assert!(!pair.a.store.acknowledged().covers(ticket));
+    pair.run(20);
+    assert!(pair.a.store.acknowledged().covers(ticket));
+    assert!(pair.a.saw(&Event::Degraded));
+    let ticket = pair.a.set(pair.now, "k", b"w");
+    assert!(pair.a.store.acknowledged().covers(ticket));
+}
+
+#[test]
+fn a_peer_whose_port_refuses_is_not_waited_for() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.cut();
+    let ticket = pair.a.set(pair.now, "k", b"v");
+    assert!(!pair.a.store.acknowledged().covers(ticket));
+    pair.a.peer.dial_failed(pair.now, true, &pair.a.store);
+    pair.a.drain();
+    assert!(pair.a.store.acknowledged().covers(ticket));
+    assert!(pair.a.saw(&Event::ProcessDied) && pair.a.saw(&Event::Degraded));
+}
+
+#[test]
+fn a_peer_that_is_back_in_time_ends_no_waiting() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.run(100);
+    pair.cut();
+    pair.run(100);
+    pair.link();
+    pair.run(500);
+    assert!(!pair.a.saw(&Event::Degraded) && !pair.b.saw(&Event::Degraded));
+}
+
+#[test]
+fn acknowledged_writes_return_a_second_after_the_peer_is_in_sync_again() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.cut();
+    pair.run(300);
+    pair.link();
+    pair.run(900);
+    assert!(pair.a.peer.peer_is_in_sync() && !pair.a.store.acknowledged().is_holding());
+    pair.run(200);
+    assert!(pair.a.store.acknowledged().is_holding());
+    assert!(pair.a.saw(&Event::Restored));
+}
+
+#[test]
+fn answers_that_trickle_in_buy_older_changes_no_more_time() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.run(20);
+    pair.a.drain();
+    pair.a.events.clear();
+    let began = pair.now;
+    // Every 20 ms a change is sent, and after 300 ms it is acknowledged.
+    let mut on_the_way = std::collections::VecDeque::new();
+    let mut degraded = None;
+    for number in 0..40 {
+        pair.now = began + Duration::from_millis(20 * number);
+        pair.a.set(pair.now, "k", b"v");
+        let mut out = Vec::new();
+        pair.a
+            .peer
+            .poll_transmit(pair.now, pair.session, &pair.a.store, &mut out);
+        on_the_way.push_back((pair.now + Duration::from_millis(300), out));
+        while on_the_way.front().is_some_and(|(at, _)| *at <= pair.now) {
+            let (_, bytes) = on_the_way.pop_front().expect("just seen");
+            let (id, now) = (pair.session, pair.now);
+            pair.b.peer.handle_bytes(now, id, &bytes, &pair.b.store);
+            let mut back = Vec::new();
+            pair.b.peer.poll_transmit(now, id, &pair.b.store, &mut back);
+            pair.a.peer.handle_bytes(now, id, &back, &pair.a.store);
+        }
+        pair.a.peer.handle_timeout(pair.now, &pair.a.store);
+        pair.a.drain();
+        if degraded.is_none() && pair.a.saw(&Event::Degraded) {
+            degraded = Some(pair.now.since(began).as_millis());
+        }
+    }
+    assert_eq!(degraded, Some(260));
+}
+
+#[test]
+fn a_flush_that_the_peer_does_not_echo_costs_one_timeout_and_a_catch_up() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.a.set(pair.now, "k", b"v");
+    pair.run(100);
+    // The link is silent, but stands.
+    pair.linked = false;
+    let ticket = pair.a.store.flush(pair.now);
+    let mut lost = Vec::new();
+    pair.a
+        .peer
+        .poll_transmit(pair.now, pair.session, &pair.a.store, &mut lost);
+    pair.run(200);
+    assert!(!pair.a.store.acknowledged().covers(ticket));
+    pair.run(60);
+    assert!(pair.a.store.acknowledged().covers(ticket));
+    assert!(pair.a.saw(&Event::Degraded) && !pair.a.peer.peer_is_in_sync());
+    // What was lost on the way arrives after all.
+    pair.b
+        .peer
+        .handle_bytes(pair.now, pair.session, &lost, &pair.b.store);
+    pair.linked = true;
+    pair.run(100);
+    assert!(pair.a.peer.peer_is_in_sync());
+    assert_eq!(pair.b.value(pair.now, "k"), None);
+}
+
+#[test]
+fn a_flush_reaches_the_peer_and_is_echoed() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.a.set(pair.now, "k", b"v");
+    pair.run(50);
+    let ticket = pair.a.store.flush(pair.now);
+    assert!(!pair.a.store.acknowledged().covers(ticket));
+    pair.talk();
+    assert!(pair.a.store.acknowledged().covers(ticket));
+    assert_eq!(pair.b.value(pair.now, "k"), None);
+}

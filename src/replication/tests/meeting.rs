@@ -1,0 +1,132 @@
+//! Two nodes meet: who is turned away and which connection stays.
+
+use super::*;
+
+fn refusal_between(a: Options, b: Options) -> String {
+    let mut pair = Pair::new();
+    pair.a = Node::new(a);
+    pair.b = Node::new(b);
+    pair.now += Duration::from_millis(1);
+    pair.a.peer.connected(pair.now, 1, true, [1; 32]);
+    pair.b.peer.connected(pair.now, 1, false, [2; 32]);
+    let mut goodbye = String::new();
+    for _ in 0..6 {
+        let mut out = Vec::new();
+        pair.a
+            .peer
+            .poll_transmit(pair.now, 1, &pair.a.store, &mut out);
+        pair.b.peer.handle_bytes(pair.now, 1, &out, &pair.b.store);
+        let mut back = Vec::new();
+        pair.b
+            .peer
+            .poll_transmit(pair.now, 1, &pair.b.store, &mut back);
+        for bytes in [&out, &back] {
+            let mut rest = &bytes[..];
+            while let Ok(Some((frame, length))) = decode(rest) {
+                if let Frame::Goodbye(reason) = frame {
+                    goodbye = reason;
+                }
+                rest = &rest[length..];
+            }
+        }
+        pair.a.peer.handle_bytes(pair.now, 1, &back, &pair.a.store);
+    }
+    assert!(!pair.a.peer.is_connected() && !pair.b.peer.is_connected());
+    goodbye
+}
+
+#[test]
+fn strangers_and_mistakes_are_refused_by_name() {
+    let with_secret = |secret: Option<&[u8]>| Options {
+        secret: secret.map(<[u8]>::to_vec),
+        ..options(1, 11)
+    };
+    let another = refusal_between(with_secret(Some(b"another secret")), options(2, 22));
+    assert!(another.contains("another secret"), "{another}");
+    let none = refusal_between(with_secret(None), options(2, 22));
+    assert!(none.contains("secret_file is set"), "{none}");
+    let itself = refusal_between(options(1, 11), options(1, 11));
+    assert!(itself.contains("connected to itself"), "{itself}");
+    let same_id = refusal_between(options(1, 11), options(1, 12));
+    assert!(same_id.contains("both nodes have node id 1"), "{same_id}");
+}
+
+#[test]
+fn garbage_closes_the_connection_and_the_pair_goes_on() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.a.peer.connected(pair.now, 77, false, [3; 32]);
+    pair.a
+        .peer
+        .handle_bytes(pair.now, 77, b"GET / HTTP/1.1\r\n\r\n", &pair.a.store);
+    pair.a.drain();
+    assert!(pair.a.saw(&Event::Close(77)));
+    pair.a.peer.closed(pair.now, 77, &pair.a.store);
+    let ticket = pair.a.set(pair.now, "k", b"v");
+    pair.talk();
+    assert!(pair.a.store.acknowledged().covers(ticket));
+}
+
+#[test]
+fn an_end_that_begins_with_tls_is_told_so() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.a.peer.connected(pair.now, 77, false, [3; 32]);
+    // A TLS record of 512 bytes: as the length of a frame it would be waited for.
+    pair.a
+        .peer
+        .handle_bytes(pair.now, 77, &[22, 3, 1, 2, 0, 1], &pair.a.store);
+    let mut out = Vec::new();
+    pair.a
+        .peer
+        .poll_transmit(pair.now, 77, &pair.a.store, &mut out);
+    let (_, greeting) = decode(&out).unwrap().expect("a greeting");
+    let (farewell, _) = decode(&out[greeting..]).unwrap().expect("a farewell");
+    assert_eq!(
+        farewell,
+        Frame::Goodbye("replication.tls is set on the peer but not here".to_owned())
+    );
+}
+
+#[test]
+fn a_node_that_has_dialled_already_does_not_dial_a_third_time() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.a.drain();
+    pair.a.events.clear();
+    pair.a.peer.connected(pair.now, 77, true, [3; 32]);
+    pair.a.peer.closed(pair.now, pair.session, &pair.a.store);
+    pair.a.peer.handle_timeout(pair.now, &pair.a.store);
+    pair.a.drain();
+    assert!(!pair.a.saw(&Event::Dial));
+    pair.a.peer.closed(pair.now, 77, &pair.a.store);
+    pair.now += Duration::from_millis(50);
+    pair.a.peer.handle_timeout(pair.now, &pair.a.store);
+    pair.a.drain();
+    assert!(pair.a.saw(&Event::Dial));
+}
+
+#[test]
+fn of_two_sessions_dialled_at_once_both_nodes_keep_the_same_one() {
+    let mut pair = Pair::new();
+    let now = pair.now;
+    // Session 1 is dialled by b, session 2 by a, whose node id is lower.
+    for (id, a_dialled) in [(1, false), (2, true)] {
+        pair.a.peer.connected(now, id, a_dialled, [1; 32]);
+        pair.b.peer.connected(now, id, !a_dialled, [2; 32]);
+    }
+    for _ in 0..8 {
+        for id in [1, 2] {
+            let mut out = Vec::new();
+            pair.a.peer.poll_transmit(now, id, &pair.a.store, &mut out);
+            pair.b.peer.handle_bytes(now, id, &out, &pair.b.store);
+            let mut back = Vec::new();
+            pair.b.peer.poll_transmit(now, id, &pair.b.store, &mut back);
+            pair.a.peer.handle_bytes(now, id, &back, &pair.a.store);
+        }
+    }
+    assert_eq!(
+        (pair.a.peer.feeding, pair.b.peer.feeding),
+        (Some(2), Some(2))
+    );
+}
