@@ -43,6 +43,8 @@ pub struct NodeStatus {
 pub struct VrrpStatus {
     /// `INITIALIZE`, `BACKUP` or `MASTER`.
     pub state: String,
+    /// This host's own address there, by which its advertisements are known.
+    pub address: String,
     /// Why it is in this state.
     pub reason: String,
     /// Milliseconds since the state changed.
@@ -179,6 +181,7 @@ impl Node {
         let lease = self.holder.lease_left(now);
         Some(VrrpStatus {
             state: role_name(*role).to_owned(),
+            address: router.config().primary_address.to_string(),
             reason: reason.clone(),
             since_ms: now.since(*changed_at).as_millis() as u64,
             effective_priority: self.holder.standing(now).effective_priority,

@@ -16,6 +16,7 @@ use tracing::warn;
 use vrrp::linux::{Addresses, Interface, VrrpSocket};
 use vrrp::packet::{Advertisement, Authentication, Delivery, Version};
 
+use super::privileges;
 use crate::config::{Guard, VrrpVersion};
 
 const MASTER: u8 = b'M';
@@ -97,6 +98,7 @@ impl Drop for GuardProcess {
 pub fn run(guard: &Guard) -> ExitCode {
     // Executed as /proc/self/exe, it would be listed as `exe`.
     let _unnamed = rustix::thread::set_name(c"twincached");
+    privileges::take_up();
     // A signal to the whole process group is for the server; the guard outlives it.
     for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
         // SAFETY: ignoring a signal touches no memory.

@@ -95,6 +95,19 @@ pub(super) fn settle(config: &Config) -> Result<(), ServeError> {
     })
 }
 
+/// For the guard: makes effective what it was given, so that a program whose file is only
+/// permitted its capabilities (`setcap ...+p`) has them there too. Such a file also starts where
+/// they are not to be had, which one with `+ep` does not; the server's own part is [`assume`].
+pub(super) fn take_up() {
+    let taken = capabilities(None).and_then(|held| {
+        let effective = held.permitted;
+        set_capabilities(None, CapabilitySets { effective, ..held })
+    });
+    if let Err(error) = taken {
+        warn!("cannot take up capabilities: {}", io::Error::from(error));
+    }
+}
+
 fn kept(config: &Config) -> CapabilitySet {
     match config.vrrp {
         Some(_) => VRRP,

@@ -21,6 +21,12 @@ def test_the_master_names_the_virtual_address(shared_pair):
     assert VIRTUAL_ADDRESS in json.dumps(master.status().data["vrrp"]["virtual_addresses"])
 
 
+def test_a_client_of_the_virtual_address_can_ask_which_host_answers(shared_pair):
+    master, standby = shared_pair.roles()
+    assert shared_pair.client().stats("vrrp")[b"address"] == master.address.encode()
+    assert shared_pair.client_of(standby).stats("vrrp")[b"address"] == standby.address.encode()
+
+
 def test_the_status_command_prints_the_status(shared_pair):
     for node in (shared_pair.a, shared_pair.b):
         done = run_binary(node, "status", "--json")
