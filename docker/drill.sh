@@ -1,0 +1,173 @@
+#!/bin/bash
+# The drill: log in, take hosts away one after the other, and count on in the same session.
+#
+#   docker/drill.sh [apache]
+#
+# It starts compose.yaml with compose.tomcat.yaml, visits the demo page through Nginx (or Apache),
+# and removes everything in the end; with KEEP=1 it leaves the containers running. Exit code 0: the
+# session and every count that was answered were there all the time. 1: something was lost, or a
+# container did not come up. Needs Docker with Compose, and curl.
+set -uo pipefail
+cd "$(dirname "$0")" || exit 1
+
+case "${1:-nginx}" in
+    nginx) port=8080 ;;
+    apache) port=8081 ;;
+    *) echo "usage: docker/drill.sh [apache]" >&2; exit 64 ;;
+esac
+url=http://127.0.0.1:$port
+if [ -z "${COMPOSE:-}" ]; then
+    if docker compose version >/dev/null 2>&1; then COMPOSE="docker compose"; else COMPOSE=docker-compose; fi
+fi
+scratch=$(mktemp -d)
+
+compose() {
+    # The command may be two words.
+    # shellcheck disable=SC2086
+    $COMPOSE --project-name twincached-drill --file compose.yaml --file compose.tomcat.yaml \
+        "$@" 2>>"$scratch/compose"
+}
+
+finish() {
+    local status=$?
+    [ "${KEEP:-0}" != 0 ] || compose down --volumes --timeout 1 >/dev/null
+    rm -rf "$scratch"
+    exit $status
+}
+
+give_up() {
+    echo "FAILED: $*"
+    tail -n 20 "$scratch/compose"
+    compose ps
+    compose logs --no-color --tail 40
+    exit 1
+}
+
+# wait_for WHAT COMMAND...: until the command succeeds, a minute at most.
+wait_for() {
+    local what=$1 deadline=$((SECONDS + 60))
+    shift
+    until "$@"; do
+        [ "$SECONDS" -lt "$deadline" ] || give_up "after a minute still not: $what"
+        sleep 0.5
+    done
+}
+
+status_of() {
+    compose exec -T "$1" /usr/local/bin/twincached status
+}
+
+# The status begins with OK when nothing is wrong: connected, in sync, one master.
+both_ok() {
+    status_of host-a | grep -q ^OK: && status_of host-b | grep -q ^OK:
+}
+
+# fact NAME: the value of a line of the page that was fetched last.
+fact() {
+    sed -n "s/^$1 //p" "$scratch/page"
+}
+
+# fetch OPTION... PATH: a page, as a browser with its cookie asks for it.
+fetch() {
+    curl --silent --show-error --fail --max-time 40 --cookie "$scratch/cookies" \
+        --cookie-jar "$scratch/cookies" --output "$scratch/page" "${@:1:$#-1}" "$url${*: -1}"
+}
+
+page_answers() {
+    fetch "/?text" 2>/dev/null && [ -n "$(fact tomcat)" ]
+}
+
+# Each look counts, as any visit of the page.
+tomcat_1_answers() {
+    fetch "/?text" 2>>"$scratch/curl" && [ "$(fact tomcat)" = tomcat-1 ]
+}
+
+# Host behind the virtual address, by the page.
+store() {
+    case "$(fact store)" in
+        10.77.21.11) echo host-a ;;
+        10.77.21.12) echo host-b ;;
+        *) fact store ;;
+    esac
+}
+
+other() {
+    if [ "$1" = host-a ]; then echo host-b; else echo host-a; fi
+}
+
+# count_on SECONDS: one request after the other for so long. Each answer has to come from the same
+# session and to count higher than the one before; sessions are written before the answer.
+count_on() {
+    local until=$((SECONDS + $1)) requests=0 failed=0 longest=0 took tomcats="" now
+    while [ "$SECONDS" -lt "$until" ]; do
+        took=$(fetch --write-out '%{time_total}' "/?text" 2>>"$scratch/curl") || {
+            failed=$((failed + 1))
+            continue
+        }
+        requests=$((requests + 1))
+        now=$(fact counter)
+        [ "$(fact session)" = "$session" ] && [ "$(fact user)" = alice ] ||
+            give_up "the session is gone: $(tr '\n' ' ' <"$scratch/page")"
+        [ "$now" -gt "$counter" ] || give_up "counted $counter before and $now now"
+        counter=$now
+        longest=$(printf '%s\n%s\n' "$longest" "$took" | sort -n | tail -n 1)
+        case " $tomcats " in *" $(fact tomcat) "*) ;; *) tomcats="$tomcats $(fact tomcat)" ;; esac
+        sleep 0.05
+    done
+    [ "$requests" -gt 0 ] || give_up "no request was answered: $(tail -n 1 "$scratch/curl")"
+    printf '   counter %s, store %s, by%s: %s requests, %s failed, longest %.2f s\n' \
+        "$counter" "$(store)" "$tomcats" "$requests" "$failed" "$longest"
+    [ "$failed" = 0 ] || give_up "requests failed: $(sort "$scratch/curl" | uniq -c)"
+}
+
+# lose_master VERB...: do that to the container of the master and count on at the other host.
+lose_master() {
+    local master
+    master=$(store)
+    echo "== $1 $master, which holds the virtual address"
+    compose "$1" "$master" >/dev/null || give_up "$1 $master"
+    count_on 8
+    [ "$(store)" = "$(other "$master")" ] || give_up "$(store) answers, not $(other "$master")"
+    lost=$master
+}
+
+# bring_back VERB: the lost host returns; the other one keeps the address.
+bring_back() {
+    local master
+    master=$(store)
+    echo "== $1 $lost again"
+    compose "$1" "$lost" >/dev/null || give_up "$1 $lost"
+    wait_for "both hosts are in sync" both_ok
+    count_on 2
+    [ "$(store)" = "$master" ] || give_up "$(store) took the address back from $master"
+}
+
+trap finish EXIT
+trap 'exit 1' INT TERM
+echo "== start two hosts, two Tomcats, Nginx and Apache"
+compose up --detach >/dev/null || give_up "the containers do not start"
+wait_for "both hosts are in sync" both_ok
+wait_for "$url answers" page_answers
+
+echo "== log in"
+fetch --data user=alice "/?text" || give_up "nobody can log in"
+session=$(fact session) counter=$(fact counter)
+echo "   alice has session $session"
+count_on 2
+
+lose_master kill
+bring_back start
+lose_master kill
+bring_back start
+lose_master pause
+bring_back unpause
+
+echo "== kill tomcat-1"
+compose kill tomcat-1 >/dev/null || give_up "kill tomcat-1"
+count_on 4
+[ "$(fact tomcat)" = tomcat-2 ] || give_up "$(fact tomcat) answers"
+echo "== start tomcat-1 again"
+compose start tomcat-1 >/dev/null || give_up "start tomcat-1"
+wait_for "tomcat-1 answers" tomcat_1_answers
+count_on 2
+echo "PASSED: one session, $counter counts, none lost"
