@@ -1,252 +1,206 @@
 //! One client connection: moves bytes between its socket and its [`Connection`].
 //!
-//! The buffers for reading and writing belong to the worker and are lent for the moment in which
-//! bytes move, so that an idle connection keeps almost nothing.
+//! A turn has two halves. In [`Client::act`] it reads once, executes and keeps its answers; in
+//! [`Client::speak`] it writes them. Between the two the worker lets its other clients act, so that
+//! the node thread is woken once for all of them. The buffers belong to the worker and are lent for
+//! as long as bytes move, so that an idle connection keeps almost nothing.
 
-use std::cell::RefCell;
-use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context as Task, Poll, ready};
-use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use vrrp::time::Instant;
 
+use super::client_stream::ClientStream;
 use super::process;
 use super::sections;
 use super::shared::Shared;
 use super::virtual_connections::Registration;
-use crate::connection::{Client as Who, Connection, Context, Facts, Passwords};
-use crate::protocol::{Dialect, Limits};
+use crate::connection::{Client as Who, Connection, Context, Passwords};
 
 /// Bytes read at once.
 pub(super) const READ_BYTES: usize = 64 * 1024;
-/// An output buffer larger than this is given back when it is empty.
+/// Output beyond this is written before more is produced. A larger buffer is not lent again.
 const OUTPUT_BYTES_KEPT: usize = 64 * 1024;
+/// Output buffers that a worker keeps to lend.
+const BUFFERS_MAX: usize = 128;
 
-/// A connection that watches looks for lines this often.
-const WATCH_INTERVAL: Duration = Duration::from_millis(100);
-
-/// What a worker lends to its connections.
-pub(super) struct Buffers {
-    pub read: Vec<u8>,
-    pub write: Vec<u8>,
-}
-
-/// What a connection is served with.
-#[derive(Clone)]
-pub(super) struct Service {
+/// What a worker lends to its clients.
+pub(super) struct Lent {
     pub shared: Arc<Shared>,
-    pub worker: usize,
-    pub buffers: Rc<RefCell<Buffers>>,
-    pub limits: Limits,
-    /// The only protocol that clients may speak, if there is one.
-    pub dialect: Option<Dialect>,
-    pub idle_timeout: Option<Duration>,
+    read: Vec<u8>,
+    outputs: Vec<Vec<u8>>,
+    /// Bytes moved since they were last counted.
+    pub bytes_read: u64,
+    pub bytes_written: u64,
 }
 
-/// Serves one client until it ends. `who` is how people see it.
-pub(super) async fn serve<S>(
-    mut stream: S,
-    who: Arc<Who>,
-    via_virtual: Option<Registration>,
-    service: Service,
-) where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let observers = &service.shared.clone().facts.observers;
-    observers.connected(service.shared.unix_us(), &who);
-    let mut client = Client {
-        connection: Connection::speaking(service.limits, service.dialect),
-        output: Vec::new(),
-        written: 0,
-        used_at: service.shared.clock.now(),
-        counted_waiting: false,
-        ended: false,
-        via_virtual: via_virtual.is_some(),
-        service,
-    };
-    client.connection.identify(who.clone());
-    let outcome = client.run(&mut stream).await;
-    client.count_waiting(false);
-    client
-        .service
-        .shared
-        .facts
-        .curr_connections
-        .fetch_sub(1, Ordering::Relaxed);
-    let reason = match &outcome {
-        Ok(End::Idle) => "idle_timeout",
-        Ok(End::Normal) => "normal",
-        Err(_) => "error",
-    };
-    observers.disconnected(client.service.shared.unix_us(), &who, reason);
-    if let Err(error) = outcome {
-        tracing::debug!("a client connection ended: {error}");
+impl Lent {
+    pub fn new(shared: Arc<Shared>) -> Lent {
+        Lent {
+            shared,
+            read: vec![0; READ_BYTES],
+            outputs: Vec::new(),
+            bytes_read: 0,
+            bytes_written: 0,
+        }
     }
-    // The registration goes before the stream: no one may reset a descriptor that was closed.
-    drop(via_virtual);
-    drop(stream);
+
+    fn take_back(&mut self, mut output: Vec<u8>) {
+        if output.capacity() <= OUTPUT_BYTES_KEPT && self.outputs.len() < BUFFERS_MAX {
+            output.clear();
+            self.outputs.push(output);
+        }
+    }
 }
 
-struct Client {
+/// What a client does next.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum Next {
+    /// Waits for its socket.
+    Wait,
+    /// Waits for its socket, and for the peer or the end of a handover.
+    WaitForPeer,
+    /// Goes on when the others had their turn.
+    Again,
+    Close,
+}
+
+pub(super) struct Client {
+    stream: ClientStream,
     connection: Connection,
     /// Answers on their way to the client, those before `written` have left.
     output: Vec<u8>,
     written: usize,
-    used_at: Instant,
-    counted_waiting: bool,
+    /// The socket takes nothing now.
+    is_stuck: bool,
+    /// There may be bytes to read.
+    is_readable: bool,
+    /// The client will send no more.
+    has_half_closed: bool,
+    /// The connection has failed or was reset.
+    is_broken: bool,
+    /// Close when what waits has left.
     ended: bool,
-    via_virtual: bool,
-    service: Service,
-}
-
-/// How a connection ended that no error ended.
-enum End {
-    Normal,
-    Idle,
-}
-
-/// Why the connection goes on.
-enum Turn {
-    Read,
-    Woken,
-    Idle,
+    pub used_at: Instant,
+    /// It has its place among those that act in the next turn.
+    pub is_ready: bool,
+    pub who: Arc<Who>,
+    via_virtual: Option<Registration>,
 }
 
 impl Client {
-    async fn run<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<End> {
-        loop {
-            // What is not much yet leaves with what follows it.
-            let is_much = self.output.len() > OUTPUT_BYTES_KEPT;
-            if is_much || self.ended || !self.connection.has_work() {
-                self.flush(stream).await?;
-            }
-            if self.ended && !self.connection.is_holding() {
-                return Ok(End::Normal);
-            }
-            match self.next_turn(stream).await? {
-                Turn::Read => {}
-                Turn::Woken => self.resume()?,
-                Turn::Idle => {
-                    Facts::add(&self.service.shared.facts.idle_kicks, 1);
-                    return Ok(End::Idle);
-                }
-            }
+    pub fn new(
+        stream: ClientStream,
+        connection: Connection,
+        who: Arc<Who>,
+        via_virtual: Option<Registration>,
+        now: Instant,
+    ) -> Client {
+        Client {
+            stream,
+            connection,
+            output: Vec::new(),
+            written: 0,
+            is_stuck: false,
+            is_readable: false,
+            has_half_closed: false,
+            is_broken: false,
+            ended: false,
+            used_at: now,
+            is_ready: false,
+            who,
+            via_virtual,
         }
     }
 
-    /// Waits for bytes, for the peer, or for the end of the connection's idle time.
-    async fn next_turn<S: AsyncRead + AsyncWrite + Unpin>(
-        &mut self,
-        stream: &mut S,
-    ) -> io::Result<Turn> {
-        if self.connection.has_work() {
-            // Others have their turn between two pieces of a long answer.
-            tokio::task::yield_now().await;
-            self.resume()?;
-            return Ok(Turn::Read);
+    /// What the poll reported.
+    pub fn report(&mut self, event: &mio::event::Event) {
+        self.has_half_closed |= event.is_read_closed();
+        self.is_broken |= event.is_error();
+        self.is_readable |= event.is_readable() || self.has_half_closed || self.is_broken;
+        if event.is_writable() || self.is_broken {
+            self.is_stuck = false;
         }
-        let shared = self.service.shared.clone();
-        let woken = shared.wake[self.service.worker].notified();
-        tokio::pin!(woken);
-        woken.as_mut().enable();
-        let waits = self.connection.is_holding() || self.connection.is_blocked();
-        self.count_waiting(waits);
-        if waits || self.is_to_close() {
-            // Positions may have moved before the notification was enabled.
-            self.resume()?;
-            if self.output.len() > self.written || self.ended {
-                return Ok(Turn::Read);
-            }
+    }
+
+    /// Lines to watch may come at any time.
+    pub const fn is_watching(&self) -> bool {
+        self.connection.is_watching()
+    }
+
+    /// Goes on with what waited, then reads once and executes what was read.
+    pub fn act(&mut self, now: Instant, lent: &mut Lent) -> io::Result<()> {
+        if self.is_stuck || self.written > 0 || self.output.len() > OUTPUT_BYTES_KEPT {
+            return Ok(());
         }
-        let may_read = !self.connection.is_blocked();
-        let is_watching = self.connection.is_watching();
-        let idle = self.service.idle_timeout.filter(|_| !is_watching);
-        let turn = tokio::select! {
-            biased;
-            () = woken => Turn::Woken,
-            read = poll_fn(|task| self.poll_read(task, stream)), if may_read => {
-                read?;
-                Turn::Read
-            }
-            () = tokio::time::sleep(WATCH_INTERVAL), if is_watching => Turn::Woken,
-            () = tokio::time::sleep(idle.unwrap_or(Duration::MAX)), if idle.is_some() => Turn::Idle,
+        let connection = &self.connection;
+        let waits = connection.is_holding() || connection.is_blocked();
+        let is_to_close = self.is_to_close(&lent.shared);
+        if waits || connection.has_work() || connection.is_watching() || is_to_close {
+            self.execute(lent, |connection, context, out| {
+                connection.resume(now, context, out);
+            })?;
+            self.ended |= is_to_close && !self.connection.is_holding();
+        }
+        if self.is_broken && self.connection.is_blocked() {
+            // What waits for a handover reads nothing and would not notice.
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        if self.may_read() {
+            self.read(now, lent)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn may_read(&self) -> bool {
+        let connection = &self.connection;
+        self.is_readable && !self.ended && !connection.is_blocked() && !connection.has_work()
+    }
+
+    fn read(&mut self, now: Instant, lent: &mut Lent) -> io::Result<()> {
+        let mut buffer = std::mem::take(&mut lent.read);
+        let outcome = self.read_into(&mut buffer, now, lent);
+        lent.read = buffer;
+        outcome
+    }
+
+    fn read_into(&mut self, buffer: &mut [u8], now: Instant, lent: &mut Lent) -> io::Result<()> {
+        let Some(count) = self.stream.read(buffer)? else {
+            self.is_readable = false;
+            return Ok(());
         };
-        Ok(turn)
-    }
-
-    /// Reads once and executes what was read.
-    fn poll_read<S: AsyncRead + AsyncWrite + Unpin>(
-        &mut self,
-        task: &mut Task<'_>,
-        stream: &mut S,
-    ) -> Poll<io::Result<()>> {
-        let buffers = self.service.buffers.clone();
-        let mut buffers = buffers.borrow_mut();
-        let Buffers { read, write } = &mut *buffers;
-        let mut buffer = ReadBuf::new(read);
-        ready!(Pin::new(&mut *stream).poll_read(task, &mut buffer))?;
-        let bytes = buffer.filled();
-        if bytes.is_empty() {
+        if count == 0 {
             self.ended = true;
-            return Poll::Ready(Ok(()));
+            return Ok(());
         }
-        Facts::add(&self.service.shared.facts.bytes_read, bytes.len() as u64);
-        self.execute(write, |connection, now, context, out| {
-            connection.handle_bytes(now, bytes, context, out);
-        })?;
-        // Most answers leave at once, from the worker's buffer; only what the socket does not take
-        // is kept by the connection.
-        let mut sent = 0;
-        if self.output.is_empty()
-            && !write.is_empty()
-            && !self.connection.has_work()
-            && let Poll::Ready(count) = Pin::new(stream).poll_write(task, write)
-        {
-            sent = count?;
-            Facts::add(&self.service.shared.facts.bytes_written, sent as u64);
-        }
-        self.output.extend_from_slice(&write[sent..]);
-        Poll::Ready(Ok(()))
-    }
-
-    /// Goes on with what waited.
-    fn resume(&mut self) -> io::Result<()> {
-        let buffers = self.service.buffers.clone();
-        let mut buffers = buffers.borrow_mut();
-        self.execute(&mut buffers.write, |connection, now, context, out| {
-            connection.resume(now, context, out);
-        })?;
-        self.output.extend_from_slice(&buffers.write);
-        if self.is_to_close() && !self.connection.is_holding() {
-            self.ended = true;
-        }
-        Ok(())
+        // Less than there was room for is all there was; what comes later is reported anew.
+        self.is_readable = count == buffer.len() || self.has_half_closed;
+        lent.bytes_read += count as u64;
+        self.used_at = now;
+        self.execute(lent, |connection, context, out| {
+            connection.handle_bytes(now, &buffer[..count], context, out);
+        })
     }
 
     fn execute(
         &mut self,
-        write: &mut Vec<u8>,
-        act: impl FnOnce(&mut Connection, Instant, &Context<'_>, &mut Vec<u8>),
+        lent: &mut Lent,
+        act: impl FnOnce(&mut Connection, &Context<'_>, &mut Vec<u8>),
     ) -> io::Result<()> {
-        let shared = self.service.shared.clone();
-        let now = shared.clock.now();
-        self.used_at = now;
-        if self.via_virtual && !shared.lease_holds(now) {
+        if self.via_virtual.is_some() && !lent.shared.lease_holds(lent.shared.clock.now()) {
             // This host may no longer hold the address: an old request must not become the newest
             // version. Whoever resets connections does it also here, where it came too late.
-            return Err(io::Error::new(
-                io::ErrorKind::ConnectionReset,
-                "the lease has ended",
-            ));
+            let kind = io::ErrorKind::ConnectionReset;
+            return Err(io::Error::new(kind, "the lease has ended"));
         }
-        let passwords = self.passwords_to_check();
-        let section = |name: &str| sections::section(&shared, name);
+        if self.output.capacity() == 0 {
+            self.output = lent.outputs.pop().unwrap_or_default();
+        }
+        let shared = &lent.shared;
+        let passwords = self.passwords_to_check(shared);
+        let section = |name: &str| sections::section(shared, name);
         let context = Context {
             store: &shared.store,
             facts: &shared.facts,
@@ -255,62 +209,74 @@ impl Client {
             leaving: shared.leaving.load(Ordering::Acquire),
             passwords: passwords.as_deref(),
         };
-        write.clear();
-        act(&mut self.connection, now, &context, write);
+        act(&mut self.connection, &context, &mut self.output);
         self.ended |= self.connection.is_closing();
-        if shared.store.has_dirty() {
-            shared.wake_link();
-        }
         Ok(())
     }
 
     /// Passwords matter until the client has proved who it is.
-    fn passwords_to_check(&self) -> Option<Arc<Passwords>> {
-        let shared = &self.service.shared;
+    fn passwords_to_check(&self, shared: &Shared) -> Option<Arc<Passwords>> {
         if !shared.facts.settings.authentication || self.connection.is_admitted() {
             return None;
         }
         shared.passwords.read().clone()
     }
 
-    /// Writes all output.
-    async fn flush<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {
-        if self.output.is_empty() {
-            return Ok(());
+    /// Writes what may leave. An error ends the connection.
+    pub fn speak(&mut self, lent: &mut Lent) -> io::Result<Next> {
+        if self.is_stuck {
+            return Ok(Next::Wait);
         }
+        let waiting = self.output.len();
+        let goes_on = self.connection.has_work() && !self.ended;
+        if goes_on && self.written == 0 && waiting <= OUTPUT_BYTES_KEPT {
+            // What is not much yet leaves with what follows it.
+            return Ok(Next::Again);
+        }
+        if !self.write(lent)? {
+            return Ok(Next::Wait);
+        }
+        let connection = &self.connection;
+        let is_holding = connection.is_holding();
+        Ok(match () {
+            () if self.ended && !is_holding => Next::Close,
+            () if goes_on => Next::Again,
+            // What has left may have been what kept it from going on.
+            () if connection.is_blocked() && waiting > 0 && !self.ended => Next::Again,
+            () if self.may_read() => Next::Again,
+            () if is_holding || connection.is_blocked() => Next::WaitForPeer,
+            () => Next::Wait,
+        })
+    }
+
+    /// True if everything has left.
+    fn write(&mut self, lent: &mut Lent) -> io::Result<bool> {
         while self.written < self.output.len() {
-            let count = poll_fn(|task| {
-                Pin::new(&mut *stream).poll_write(task, &self.output[self.written..])
-            });
-            let count = count.await?;
-            if count == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
+            match self.stream.write(&self.output[self.written..])? {
+                Some(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Some(count) => {
+                    self.written += count;
+                    lent.bytes_written += count as u64;
+                }
+                None => {
+                    self.is_stuck = true;
+                    return Ok(false);
+                }
             }
-            self.written += count;
         }
-        Facts::add(
-            &self.service.shared.facts.bytes_written,
-            self.written as u64,
-        );
         self.written = 0;
-        self.output.clear();
-        if self.output.capacity() > OUTPUT_BYTES_KEPT {
-            self.output = Vec::new();
-        }
-        Ok(())
+        lent.take_back(std::mem::take(&mut self.output));
+        Ok(true)
     }
 
-    fn is_to_close(&self) -> bool {
-        self.service.shared.closing.applies(self.via_virtual)
+    fn is_to_close(&self, shared: &Shared) -> bool {
+        shared.closing.applies(self.via_virtual.is_some())
     }
+}
 
-    fn count_waiting(&mut self, waits: bool) {
-        let waiting = &self.service.shared.waiting[self.service.worker];
-        match (self.counted_waiting, waits) {
-            (false, true) => drop(waiting.fetch_add(1, Ordering::AcqRel)),
-            (true, false) => drop(waiting.fetch_sub(1, Ordering::AcqRel)),
-            (true, true) | (false, false) => {}
-        }
-        self.counted_waiting = waits;
+impl Drop for Client {
+    fn drop(&mut self) {
+        // The registration goes before the stream: no one may reset a descriptor that was closed.
+        self.via_virtual = None;
     }
 }

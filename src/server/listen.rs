@@ -9,6 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -20,7 +21,7 @@ use super::ServeError;
 use super::shared::Shared;
 use super::udp;
 use super::virtual_connections::Registration;
-use super::workers::{Accepted, Workers};
+use super::workers::{Accepted, Terms, Workers};
 use crate::config::Config;
 use crate::connection::{Client, Endpoint, Facts};
 
@@ -102,9 +103,11 @@ impl Ports {
             let place = Endpoint::Unix(path.unwrap_or_default().into());
             tokio::spawn(acceptor.clone().accept_unix(listener, place));
         }
-        for socket in self.udp {
+        for socket in &self.udp {
             info!("listening for clients on {} (UDP)", socket.local_addr()?);
-            acceptor.workers.lock().assign(Accepted::Udp(socket));
+        }
+        if !self.udp.is_empty() {
+            udp::start(self.udp, acceptor.shared.clone(), acceptor.terms)?;
         }
         Ok(())
     }
@@ -144,6 +147,7 @@ fn bind_unix(path: &std::path::Path, mode: u32) -> io::Result<std::os::unix::net
 pub(super) struct Acceptor {
     shared: Arc<Shared>,
     workers: Mutex<Workers>,
+    terms: Terms,
     connections_max: u64,
     fast: bool,
     /// Set once the ports are open.
@@ -151,10 +155,16 @@ pub(super) struct Acceptor {
 }
 
 impl Acceptor {
-    pub fn new(shared: Arc<Shared>, workers: Workers, config: &Config) -> Arc<Acceptor> {
+    pub fn new(
+        shared: Arc<Shared>,
+        workers: Workers,
+        terms: Terms,
+        config: &Config,
+    ) -> Arc<Acceptor> {
         Arc::new(Acceptor {
             shared,
             workers: Mutex::new(workers),
+            terms,
             connections_max: config.connections_max as u64,
             fast: config.connections_max_fast,
             opened: watch::channel(false).0,
@@ -253,10 +263,16 @@ impl Acceptor {
         if self.fast || !self.is_full() {
             return;
         }
-        Facts::add(&self.shared.facts.listen_disabled_num, 1);
+        let facts = &self.shared.facts;
+        let since = self.shared.clock.now();
+        Facts::add(&facts.listen_disabled_num, 1);
+        facts.is_not_accepting.store(true, Ordering::Relaxed);
         while self.is_full() {
             tokio::time::sleep(PAUSE).await;
         }
+        facts.is_not_accepting.store(false, Ordering::Relaxed);
+        let waited = self.shared.clock.now().since(since);
+        Facts::add(&facts.time_in_listen_disabled_us, waited.as_micros() as u64);
     }
 
     async fn pause(&self, error: &io::Error) {

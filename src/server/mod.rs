@@ -4,6 +4,7 @@
 //! |---|---|
 //! | main | accepts clients, admin port, signals, the background pass for expired items |
 //! | worker-N | serves clients |
+//! | udp | serves datagrams, where `-U` asks for it |
 //! | node | drives [`crate::node::Node`]: replication, policy, VRRP |
 //! | address | raw socket, gratuitous ARP, addresses over netlink |
 //! | tls | handshakes of the replication link, if it is encrypted |
@@ -13,9 +14,11 @@ mod address;
 mod admin;
 pub mod ask;
 mod client;
+mod client_stream;
 mod clock;
 pub mod daemon;
 pub mod demo;
+mod door;
 pub mod guard;
 mod hook;
 mod limits;
@@ -35,6 +38,7 @@ mod shared;
 mod signals;
 mod supervisor;
 mod tls;
+mod turns;
 mod udp;
 mod virtual_connections;
 mod workers;
@@ -57,7 +61,7 @@ use self::listen::{Acceptor, Ports};
 use self::pid_file::PidFile;
 use self::shared::Shared;
 use self::signals::{Asked, Signals};
-use self::workers::Workers;
+use self::workers::{Terms, Workers};
 use crate::config::{Config, Protocol};
 use crate::connection::Passwords;
 use crate::protocol::{Dialect, Limits};
@@ -152,16 +156,14 @@ async fn run(
         Protocol::Text => Some(Dialect::Text),
         Protocol::Binary => Some(Dialect::Binary),
     };
-    let workers = Workers::start(
-        &shared,
-        config.threads,
+    let terms = Terms {
         limits,
         dialect,
-        config.idle_timeout,
-    );
-    let workers = workers
+        idle_timeout: config.idle_timeout,
+    };
+    let workers = Workers::start(&shared, terms)
         .map_err(|error| ServeError::Runtime(format!("cannot start the workers: {error}")))?;
-    let acceptor = Acceptor::new(shared.clone(), workers, config);
+    let acceptor = Acceptor::new(shared.clone(), workers, terms, config);
     let (exit, exited) = unbounded_channel();
     let inbox = setup
         .start_node(config, acceptor.opened.clone(), exit)

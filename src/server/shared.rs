@@ -2,13 +2,14 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 use vrrp::time::Instant;
 
 use super::clock::Clock;
+use super::door::Door;
 use super::virtual_connections::VirtualConnections;
 use crate::connection::{Facts, Passwords};
 use crate::node::Status;
@@ -36,10 +37,10 @@ pub struct Shared {
     pub passwords: RwLock<Option<Arc<Passwords>>>,
     /// A sign of life of each worker (nanoseconds of the clock).
     pub workers_at: Box<[AtomicU64]>,
-    /// Wakes connections that wait for the peer, one per worker.
-    pub wake: Box<[Notify]>,
-    /// Connections that wait, per worker: a worker without any is not woken.
-    pub waiting: Box<[AtomicUsize]>,
+    /// The way to each worker.
+    pub doors: Box<[Door]>,
+    /// Wakes datagrams that wait for the peer.
+    pub datagrams_wake: Notify,
     /// Wakes the node thread: there are changes to send.
     pub link_wake: Notify,
     link_woken: AtomicBool,
@@ -101,8 +102,8 @@ impl Shared {
             closing: Closing::default(),
             passwords: RwLock::new(None),
             workers_at: (0..workers).map(|_| AtomicU64::new(now)).collect(),
-            wake: (0..workers).map(|_| Notify::new()).collect(),
-            waiting: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
+            doors: (0..workers).map(|_| Door::default()).collect(),
+            datagrams_wake: Notify::new(),
             link_wake: Notify::new(),
             link_woken: AtomicBool::new(false),
             status: Mutex::new(None),
@@ -136,18 +137,16 @@ impl Shared {
         self.link_woken.store(false, Ordering::Release);
     }
 
-    /// Wakes connections that wait for the peer.
+    /// Positions of the peer have moved: wakes connections that wait for it.
     pub fn wake_waiting(&self) {
-        for (notify, waiting) in self.wake.iter().zip(&self.waiting) {
-            if waiting.load(Ordering::Acquire) > 0 {
-                notify.notify_waiters();
-            }
-        }
+        self.doors.iter().for_each(Door::ring_waiting);
+        self.datagrams_wake.notify_waiters();
     }
 
     /// Wakes every connection.
     pub fn wake_all(&self) {
-        self.wake.iter().for_each(Notify::notify_waiters);
+        self.doors.iter().for_each(Door::ring_everyone);
+        self.datagrams_wake.notify_waiters();
     }
 
     /// When the slowest worker last showed a sign of life.

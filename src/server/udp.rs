@@ -11,19 +11,24 @@ use std::cell::Cell;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::Duration;
 
 use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
+use tokio::runtime::Builder;
+use tokio::task::LocalSet;
 use vrrp::time::Instant;
 
 use super::ServeError;
-use super::client::Service;
 use super::process;
 use super::sections;
+use super::shared::Shared;
+use super::workers::Terms;
 use crate::config::Config;
 use crate::connection::{Connection, Context, Facts};
 
@@ -84,8 +89,32 @@ fn bind_one(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     Ok(socket.into())
 }
 
-/// Answers what comes until the process ends.
-pub(super) async fn serve(socket: std::net::UdpSocket, service: Service) -> io::Result<()> {
+/// Answers what comes to these sockets, in a thread of its own, until the process ends.
+pub(super) fn start(
+    sockets: Vec<std::net::UdpSocket>,
+    shared: Arc<Shared>,
+    terms: Terms,
+) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let serve_all = move || {
+        let local = LocalSet::new();
+        for socket in sockets {
+            let served = serve(socket, shared.clone(), terms);
+            local.spawn_local(async move {
+                if let Err(error) = served.await {
+                    tracing::error!("cannot serve UDP: {error}");
+                }
+            });
+        }
+        runtime.block_on(local);
+    };
+    thread::Builder::new()
+        .name("udp".to_owned())
+        .spawn(serve_all)?;
+    Ok(())
+}
+
+async fn serve(socket: std::net::UdpSocket, shared: Arc<Shared>, terms: Terms) -> io::Result<()> {
     let state = UdpSocketState::new((&socket).into())?;
     let mut buffer = vec![0; BUFFER_BYTES];
     // What came before the node was ready to answer has been given up by its sender.
@@ -95,7 +124,8 @@ pub(super) async fn serve(socket: std::net::UdpSocket, service: Service) -> io::
     let port = Rc::new(Port {
         socket,
         state,
-        service,
+        shared,
+        terms,
         waiting,
     });
     loop {
@@ -131,7 +161,8 @@ fn receive<'a>(
 struct Port {
     socket: UdpSocket,
     state: UdpSocketState,
-    service: Service,
+    shared: Arc<Shared>,
+    terms: Terms,
     /// Requests that wait for the peer.
     waiting: Cell<usize>,
 }
@@ -152,11 +183,11 @@ impl Port {
         let Some((header, payload)) = datagram.split_at_checked(HEADER_LENGTH) else {
             return;
         };
-        let facts = &self.service.shared.facts;
+        let facts = &self.shared.facts;
         Facts::add(&facts.bytes_read, datagram.len() as u64);
-        let virtual_addresses = &self.service.shared.virtual_addresses;
+        let virtual_addresses = &self.shared.virtual_addresses;
         let mut exchange = Exchange {
-            connection: Connection::speaking(self.service.limits, self.service.dialect),
+            connection: Connection::speaking(self.terms.limits, self.terms.dialect),
             answer: Vec::new(),
             request_id: [header[0], header[1]],
             client,
@@ -184,11 +215,7 @@ impl Port {
 
     /// Answers once the peer has what was changed.
     async fn finish(self: Rc<Port>, mut exchange: Exchange) {
-        let shared = self.service.shared.clone();
-        let counted = &shared.waiting[self.service.worker];
-        counted.fetch_add(1, Ordering::AcqRel);
         let served = tokio::time::timeout(WAIT_MAX, self.wait(&mut exchange)).await;
-        counted.fetch_sub(1, Ordering::AcqRel);
         self.waiting.set(self.waiting.get() - 1);
         if matches!(served, Ok(true)) {
             self.send(&exchange).await;
@@ -196,9 +223,8 @@ impl Port {
     }
 
     async fn wait(&self, exchange: &mut Exchange) -> bool {
-        let shared = self.service.shared.clone();
         while exchange.waits() {
-            let woken = shared.wake[self.service.worker].notified();
+            let woken = self.shared.datagrams_wake.notified();
             tokio::pin!(woken);
             woken.as_mut().enable();
             // Positions may have moved before the notification was enabled.
@@ -225,7 +251,7 @@ impl Port {
         }
         if exchange.answer.len() > ANSWER_BYTES_MAX {
             exchange.answer = TOO_LARGE.to_vec();
-            exchange.connection = Connection::new(self.service.limits);
+            exchange.connection = Connection::new(self.terms.limits);
         }
         true
     }
@@ -242,7 +268,7 @@ impl Port {
         exchange: &mut Exchange,
         act: impl FnOnce(&mut Connection, Instant, &Context<'_>, &mut Vec<u8>),
     ) -> bool {
-        let shared = &self.service.shared;
+        let shared = &self.shared;
         let now = shared.clock.now();
         let has_address = !exchange.via_virtual || shared.lease_holds(now);
         if !has_address || shared.closing.applies(exchange.via_virtual) {
@@ -283,7 +309,7 @@ impl Port {
                 tracing::debug!("udp: {}: {error}", exchange.client);
                 return;
             }
-            let facts = &self.service.shared.facts;
+            let facts = &self.shared.facts;
             Facts::add(&facts.bytes_written, datagram.len() as u64);
         }
     }

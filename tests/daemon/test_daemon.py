@@ -151,7 +151,7 @@ def test_vrrp_keeps_two_capabilities_and_so_does_its_guard(namespace, start, dir
     assert capabilities(server.pid) == [NET_ADMIN_AND_RAW] * 3
     (guard,) = children(server.pid)
     assert capabilities(guard) == [NET_ADMIN_AND_RAW] * 3
-    assert process_status(guard)["Name"] == "twincached"
+    wait_until(lambda: process_status(guard)["Name"] == "twincached", what="the guard has its name")
     wait_until(lambda: "10.78.0.100" in addresses(namespace), what="the address is added")
     uid = str(NOBODY if user else 0)
     assert process_status(server.pid)["Uid"].split() == [uid] * 4
