@@ -10,7 +10,10 @@
 //!
 //! A peer that does not answer within the acknowledge timeout, or does not come back within it,
 //! ends the waiting ("degraded"). It returns once the peer has been in sync for a second, and for
-//! longer each time it breaks again soon, up to a minute.
+//! longer each time it breaks again soon, up to a minute. Constant load does not delay the return:
+//! then something is always on its way to the peer, but never for long. The return has two steps,
+//! as being in sync has: replies wait again, and when what was changed until then is acknowledged,
+//! the pair is no longer called degraded.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -63,6 +66,10 @@ pub(super) struct Sending {
     degraded_before: Duration,
     /// When to look whether the peer has answered, or is back, in time.
     overdue_at: Option<Instant>,
+    /// Replies wait again; the pair is called restored when the peer has reached this.
+    restoring: Option<Targets>,
+    /// The peer was too slow to wait for: when to look again.
+    restore_again_at: Instant,
     /// What must be acknowledged by when. A peer that answers all the time, but ever later while
     /// changes pile up in the store, is found by this.
     due: VecDeque<(Instant, Vec<u64>)>,
@@ -85,6 +92,8 @@ impl Sending {
             degraded_since: None,
             degraded_before: Duration::ZERO,
             overdue_at: None,
+            restoring: None,
+            restore_again_at: Instant::ZERO,
             due: VecDeque::new(),
             degradations: 0,
         }
@@ -150,6 +159,7 @@ impl Sending {
     /// The connection is gone. The peer has the acknowledge timeout to come back.
     pub fn detach(&mut self, now: Instant, store: &Store) {
         self.progress = Progress::Detached;
+        self.restoring = None;
         if store.acknowledged().is_holding() && self.overdue_at.is_none() {
             self.overdue_at = Some(now + self.timeout);
         }
@@ -187,6 +197,9 @@ impl Sending {
         if let Progress::CatchingUp(targets) | Progress::Confirming(targets) = &mut self.progress {
             targets.advance(shard, from, to);
         }
+        if let Some(targets) = &mut self.restoring {
+            targets.advance(shard, from, to);
+        }
     }
 
     /// Takes the next step of the catch-up, if it is due.
@@ -216,7 +229,7 @@ impl Sending {
             }
             return Some(Change::InSync);
         }
-        None
+        self.end_restoring(now)
     }
 
     /// The peer's process is gone, and its memory with it: nobody is left to wait for.
@@ -229,7 +242,9 @@ impl Sending {
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let due = self.due.front().map(|(at, _)| *at);
+        // Nobody waits for what is due while nothing is held.
+        let due = self.due.front().filter(|_| self.is_waited_for());
+        let due = due.map(|(at, _)| *at);
         let times = [self.overdue_at, due, self.restore_at()];
         times.into_iter().flatten().min()
     }
@@ -246,19 +261,51 @@ impl Sending {
             }
         }
         if self.restore_at().is_some_and(|at| at <= now) {
-            self.degraded = false;
-            let since = self.degraded_since.take();
-            self.degraded_before += since.map_or(Duration::ZERO, |since| now.since(since));
-            self.hold(now, store);
-            return Some(Change::Restored);
+            return self.begin_restoring(now, store);
         }
         None
     }
 
-    /// Drops what was acknowledged in time, and notes what must be from now on.
+    /// Lets replies wait again, unless they would wait for long.
+    fn begin_restoring(&mut self, now: Instant, store: &Store) -> Option<Change> {
+        if self.outstanding_for(now, store) >= self.timeout / 2 {
+            self.restore_again_at = now + self.timeout / DUE_PER_TIMEOUT;
+            return None;
+        }
+        self.hold(now, store);
+        self.due.clear();
+        self.restoring = Some(Targets::new(store.positions(), store));
+        store.mark_lagging();
+        self.end_restoring(now)
+    }
+
+    /// The pair is restored once the peer has what was answered before replies waited again.
+    fn end_restoring(&mut self, now: Instant) -> Option<Change> {
+        self.restoring.take_if(|targets| targets.unmet == 0)?;
+        self.degraded = false;
+        let since = self.degraded_since.take();
+        self.degraded_before += since.map_or(Duration::ZERO, |since| now.since(since));
+        Some(Change::Restored)
+    }
+
+    /// How long the peer has owed us the oldest answer, also for what is still in the store.
+    fn outstanding_for(&self, now: Instant, store: &Store) -> Duration {
+        let flush = self.flush_sent_at.filter(|_| !knows_watermark(store));
+        let sent = self.on_the_way.oldest().into_iter().chain(flush).min();
+        let noted = self
+            .due
+            .front()
+            .map(|(at, _)| self.timeout - at.since(now).min(self.timeout));
+        let sent = sent.map(|since| now.since(since));
+        sent.into_iter().chain(noted).max().unwrap_or_default()
+    }
+
+    /// Drops what was acknowledged in time, and notes what must be from now on. While degraded one
+    /// note at a time tells how fast the peer is.
     fn note_due(&mut self, now: Instant, store: &Store) {
+        let holding = store.acknowledged().is_holding();
         let attached = !matches!(self.progress, Progress::Detached);
-        if !attached || !store.acknowledged().is_holding() {
+        if !(attached && holding || self.degraded && self.is_in_sync()) {
             self.due.clear();
             return;
         }
@@ -275,7 +322,8 @@ impl Sending {
         }
         let at = now + self.timeout;
         let last = self.due.back().map(|(last, _)| *last);
-        let spaced = last.is_none_or(|last| last + self.timeout / DUE_PER_TIMEOUT <= at);
+        let spacing = self.timeout / DUE_PER_TIMEOUT;
+        let spaced = last.is_none_or(|last| holding && last + spacing <= at);
         if spaced && !store.is_acknowledged() {
             self.due.push_back((at, store.own_positions()));
         }
@@ -293,14 +341,19 @@ impl Sending {
         Some(oldest.max(self.holding_since) + self.timeout)
     }
 
-    /// When replies wait again. Not while the peer owes an answer: that answer comes first.
+    /// When replies wait again, unless the peer turns out to be slow.
     fn restore_at(&self) -> Option<Instant> {
         match self.progress {
-            Progress::InSync { since } if self.degraded && self.on_the_way.is_empty() => {
-                Some(since + self.return_after)
+            Progress::InSync { since } if self.degraded && self.restoring.is_none() => {
+                Some((since + self.return_after).max(self.restore_again_at))
             }
             _ => None,
         }
+    }
+
+    /// Replies wait, or are about to.
+    const fn is_waited_for(&self) -> bool {
+        !self.degraded || self.restoring.is_some()
     }
 
     fn hold(&mut self, now: Instant, store: &Store) {
@@ -317,6 +370,7 @@ impl Sending {
             RETURN_AFTER_MIN
         };
         self.degraded = true;
+        self.restoring = None;
         self.degraded_since.get_or_insert(now);
         self.degradations += 1;
         if !matches!(self.progress, Progress::Detached) {

@@ -143,3 +143,128 @@ fn a_flush_reaches_the_peer_and_is_echoed() {
     assert!(pair.a.store.acknowledged().covers(ticket));
     assert_eq!(pair.b.value(pair.now, "k"), None);
 }
+
+/// A pair whose bytes take their time.
+struct Far {
+    pair: Pair,
+    there: Cable,
+    back: Cable,
+}
+
+type Cable = std::collections::VecDeque<(Instant, Vec<u8>)>;
+
+impl Far {
+    /// Degraded by a cut, and connected again.
+    fn degraded() -> Far {
+        let mut pair = Pair::new();
+        pair.link();
+        pair.cut();
+        pair.run(300);
+        assert!(pair.a.saw(&Event::Degraded));
+        pair.link();
+        Far {
+            pair,
+            there: Cable::new(),
+            back: Cable::new(),
+        }
+    }
+
+    /// Something is changed every 10 ms; every byte takes `delay` to arrive, on both ways.
+    fn run_under_load(&mut self, delay_ms: u64, millis: u64) {
+        let (pair, delay) = (&mut self.pair, Duration::from_millis(delay_ms));
+        for number in 0..millis / 10 {
+            pair.now += Duration::from_millis(10);
+            let (now, id) = (pair.now, pair.session);
+            pair.a.set(now, &format!("k{}", number % 50), b"v");
+            pair.a.peer.handle_timeout(now, &pair.a.store);
+            pair.b.peer.handle_timeout(now, &pair.b.store);
+            carry(
+                &mut self.there,
+                delay,
+                (now, id),
+                (&mut pair.a, &mut pair.b),
+            );
+            carry(&mut self.back, delay, (now, id), (&mut pair.b, &mut pair.a));
+            pair.a.drain();
+            pair.b.drain();
+        }
+    }
+
+    fn waits(&self) -> bool {
+        self.pair.a.store.acknowledged().is_holding()
+    }
+
+    fn is_degraded(&self) -> bool {
+        self.pair.a.peer.is_degraded()
+    }
+
+    fn degradations(&self) -> u64 {
+        self.pair.a.peer.figures().degradations
+    }
+}
+
+fn carry(
+    cable: &mut Cable,
+    delay: Duration,
+    (now, id): (Instant, u64),
+    (from, to): (&mut Node, &mut Node),
+) {
+    let mut out = Vec::new();
+    from.peer.poll_transmit(now, id, &from.store, &mut out);
+    cable.push_back((now + delay, out));
+    while cable.front().is_some_and(|(due, _)| *due <= now) {
+        let (_, bytes) = cable.pop_front().expect("just seen");
+        to.peer.handle_bytes(now, id, &bytes, &to.store);
+    }
+}
+
+#[test]
+fn constant_load_does_not_delay_the_return_to_acknowledged_writes() {
+    let mut far = Far::degraded();
+    far.run_under_load(30, 900);
+    assert!(!far.waits());
+    far.run_under_load(30, 300);
+    assert!(far.waits() && !far.is_degraded());
+    assert!(far.pair.a.saw(&Event::Restored));
+    far.run_under_load(30, 5_000);
+    assert_eq!(far.degradations(), 1);
+}
+
+#[test]
+fn a_peer_that_takes_half_the_timeout_to_answer_is_not_waited_for_again() {
+    let mut far = Far::degraded();
+    // 160 ms there and back: more than half of 250 ms.
+    far.run_under_load(80, 5_000);
+    assert!(!far.waits() && far.is_degraded());
+    assert_eq!(far.degradations(), 1);
+    far.run_under_load(20, 500);
+    assert!(far.waits() && !far.is_degraded());
+}
+
+#[test]
+fn the_pair_is_called_restored_when_the_peer_has_what_was_answered_without_it() {
+    let mut far = Far::degraded();
+    far.run_under_load(50, 1_010);
+    // Replies wait again, but 100 ms of changes that were answered are still on the way.
+    assert!(far.waits() && far.is_degraded());
+    assert!(!far.pair.a.saw(&Event::Restored));
+    far.run_under_load(50, 150);
+    assert!(far.waits() && !far.is_degraded());
+    assert!(far.pair.a.saw(&Event::Restored));
+}
+
+#[test]
+fn a_peer_lost_while_the_pair_returns_costs_one_timeout_and_a_longer_pause() {
+    let mut far = Far::degraded();
+    far.run_under_load(50, 1_010);
+    assert!(far.waits() && far.is_degraded());
+    far.pair.cut();
+    far.pair.run(300);
+    assert!(!far.waits());
+    assert_eq!(far.degradations(), 2);
+    far.pair.link();
+    far.pair.run(1_500);
+    assert!(!far.waits());
+    far.pair.run(700);
+    assert!(far.waits() && !far.is_degraded());
+}
