@@ -160,6 +160,11 @@ impl Node {
                 self.actions.push_back(Action::CloseConnections);
             }
             Leaving::Closing { until, .. } if now >= until => self.connections_closed(now),
+            // The other node has taken over, and with the address the connections went. One that
+            // lingers must not keep us leaving: the address may be handed back meanwhile.
+            Leaving::Closing { exit: false, .. } if !self.holder.is_master() => {
+                self.connections_closed(now);
+            }
             Leaving::Closing { .. } | Leaving::No | Leaving::Done => {}
         }
     }

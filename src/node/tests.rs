@@ -204,21 +204,19 @@ fn without_a_carrier_nobody_holds_or_claims_the_address() {
     assert!(run(&mut node, 23_050, 23_200).contains(&"put"));
 }
 
-#[test]
-fn a_master_that_wakes_does_not_answer_another_master_with_a_lapsed_lease() {
-    let mut node = master();
-    // An advertisement of a lesser master, captured frame by frame: IPv4 header, then VRRP.
+/// An advertisement of the other node, frame by frame: IPv4 header, then VRRP.
+fn advertisement(priority: u8) -> Vec<u8> {
     let other = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
     let group = Delivery::Multicast.destination(other);
-    let lesser = vrrp::packet::Advertisement {
+    let advertised = vrrp::packet::Advertisement {
         version: Version::V2,
         virtual_router_id: 51,
-        priority: 100,
+        priority,
         interval: SECOND,
         addresses: vec![VIRTUAL],
         authentication: Authentication::None,
     };
-    let message = lesser.encode(other, group).expect("encodable");
+    let message = advertised.encode(other, group).expect("encodable");
     let mut packet = vec![
         0x45,
         0xc0,
@@ -235,8 +233,26 @@ fn a_master_that_wakes_does_not_answer_another_master_with_a_lapsed_lease() {
     ];
     packet.extend([10, 0, 0, 2, 224, 0, 0, 18]);
     packet.extend(message);
-    node.handle_datagram(at(20_000), Datagram::Ipv4(&packet));
+    packet
+}
+
+#[test]
+fn a_master_that_wakes_does_not_answer_another_master_with_a_lapsed_lease() {
+    let mut node = master();
+    node.handle_datagram(at(20_000), Datagram::Ipv4(&advertisement(100)));
     assert_eq!(actions(&mut node), ["reset", "remove", "changed"]);
     assert!(!node.holder.is_master());
     assert_eq!(node.holder.seen.advertised_priority, 100);
+}
+
+#[test]
+fn a_node_whose_peer_has_taken_over_has_left_although_a_client_lingers() {
+    let mut node = master();
+    assert_eq!(node.hand_over(at(4_600), true), Ok(()));
+    assert_eq!(actions(&mut node), ["hold", "close"]);
+    // The connections over the virtual address are not reported closed, but the peer is master.
+    node.handle_datagram(at(4_610), Datagram::Ipv4(&advertisement(254)));
+    let seen = actions(&mut node);
+    assert!(seen.ends_with(&["release"]), "{seen:?}");
+    assert_eq!(node.leaving, Leaving::No);
 }
