@@ -6,6 +6,7 @@
 
 mod actions;
 mod meeting;
+mod peer_addresses;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Sleep;
 use vrrp::time::Instant;
 
+use self::peer_addresses::{Caller, PeerAddresses};
 use self::traffic::Session;
 use super::address::{AddressThread, OwnedDatagram};
 use super::guard::GuardProcess;
@@ -90,7 +92,7 @@ pub(super) async fn run(parts: Parts) {
         published_at: Instant::ZERO,
         closing: false,
         left: false,
-        peer_addresses: Vec::new(),
+        peer_addresses: PeerAddresses::of(parts.peer.as_ref()),
         refusals: Refusals::default(),
         buffer: vec![0; READ_BYTES],
         parts,
@@ -112,8 +114,7 @@ struct Link {
     /// Waits for the connections over a virtual address to close.
     closing: bool,
     left: bool,
-    /// What the peer's name stood for at the last dial.
-    peer_addresses: Vec<IpAddr>,
+    peer_addresses: PeerAddresses,
     refusals: Refusals,
     buffer: Vec<u8>,
 }
@@ -122,6 +123,8 @@ struct Link {
 enum Input {
     Message(Message),
     Accepted(TcpStream, SocketAddr),
+    /// The peer's name was looked up for those who wait.
+    LookedUp(Vec<Caller>),
     Shaken(SocketAddr, Shaken),
     Dialled(Dialled),
     Readable(SessionId),
@@ -203,6 +206,9 @@ impl Link {
         {
             return Poll::Ready(Input::Accepted(stream, address));
         }
+        if let Poll::Ready(callers) = self.peer_addresses.poll_looked_up(task) {
+            return Poll::Ready(Input::LookedUp(callers));
+        }
         if let Some(tls) = &mut self.parts.tls
             && let Poll::Ready((address, shaken)) = tls.poll_accepted(task)
         {
@@ -225,9 +231,10 @@ impl Link {
         match input {
             Input::Message(message) => self.take_message(now, message),
             Input::Accepted(stream, address) => self.accept(now, stream, address),
+            Input::LookedUp(callers) => self.accept_waiting(now, callers),
             Input::Shaken(address, shaken) => self.accept_secured(now, address, shaken),
             Input::Dialled(Ok((stream, addresses))) => {
-                self.peer_addresses = addresses;
+                self.peer_addresses.learn(addresses);
                 self.open(now, stream, true);
             }
             Input::Dialled(Err(error)) => {

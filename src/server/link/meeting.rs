@@ -1,7 +1,7 @@
 //! How the two ends come together: dialling, accepting, and who is turned away.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -9,6 +9,7 @@ use tracing::{debug, warn};
 use vrrp::time::Instant;
 
 use super::Link;
+use super::peer_addresses::Caller;
 use crate::config::HostPort;
 use crate::server::link_stream::LinkStream;
 use crate::server::tls::{Handshakes, Secured, Shaken};
@@ -44,19 +45,47 @@ impl Link {
 
     pub(super) fn accept(&mut self, now: Instant, stream: TcpStream, address: SocketAddr) {
         let ip = address.ip().to_canonical();
-        if !self.parts.any_address && !self.is_peer(ip) {
-            // The port of a stranger is another one each time.
-            if self.refusals.is_news(now, &ip.to_string()) {
-                warn!(
-                    "replication: {address} is not the configured peer: connection refused \
-                     (a replication.secret_file on both hosts would let any address prove itself)"
-                );
+        let is_peer = self.peer_addresses.contains(ip);
+        if is_peer || self.parts.any_address {
+            self.admit(now, stream, address);
+        } else if self.peer_addresses.may_change(now) {
+            let displaced = self.peer_addresses.hold(now, (stream, address));
+            if let Some((_, address)) = displaced {
+                self.turn_away(now, address);
             }
-            return;
+        } else {
+            self.turn_away(now, address);
         }
+    }
+
+    /// The peer's name was looked up: those who waited for that come in or go.
+    pub(super) fn accept_waiting(&mut self, now: Instant, callers: Vec<Caller>) {
+        for (stream, address) in callers {
+            if self.peer_addresses.contains(address.ip().to_canonical()) {
+                self.admit(now, stream, address);
+            } else {
+                self.turn_away(now, address);
+            }
+        }
+    }
+
+    fn turn_away(&mut self, now: Instant, address: SocketAddr) {
+        // The port of a stranger is another one each time.
+        let news = self
+            .refusals
+            .is_news(now, &address.ip().to_canonical().to_string());
+        if news {
+            warn!(
+                "replication: {address} is not the configured peer: connection refused \
+                 (a replication.secret_file on both hosts would let any address prove itself)"
+            );
+        }
+    }
+
+    fn admit(&mut self, now: Instant, stream: TcpStream, address: SocketAddr) {
         debug!("replication: connection from {address}");
         set_nodelay(&stream);
-        let is_peer = self.is_peer(ip);
+        let is_peer = self.peer_addresses.contains(address.ip().to_canonical());
         match &self.parts.tls {
             Some(tls) => tls.accept(stream, address, is_peer),
             None => self.open(now, LinkStream::Plain(stream), false),
@@ -84,15 +113,6 @@ impl Link {
         } else {
             debug!("replication: {what}: {error}");
         }
-    }
-
-    fn is_peer(&self, ip: IpAddr) -> bool {
-        let configured = self
-            .parts
-            .peer
-            .as_ref()
-            .and_then(|peer| peer.host.parse().ok());
-        configured == Some(ip) || self.peer_addresses.contains(&ip)
     }
 }
 
