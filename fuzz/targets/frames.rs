@@ -142,6 +142,7 @@ pub fn session() -> Vec<Vec<u8>> {
         clock_ms: 1_700_000_010_100,
         watermark: 0,
         standing: standing(),
+        refused: 3,
     });
     let (first, second) = whole.split_at(whole.len() / 2);
     vec![

@@ -8,6 +8,7 @@ use vrrp::router::Role;
 use vrrp::time::Instant;
 
 use super::Node;
+use crate::store::Counters;
 
 /// A link that has been silent for longer is not called in sync.
 const HEARD_LATELY: Duration = Duration::from_millis(500);
@@ -92,10 +93,18 @@ pub struct ReplicationStatus {
     pub degradations: u64,
     /// Milliseconds in which replies did not wait although they should have, since start.
     pub degraded_ms: u64,
-    /// Changes that the peer has not acknowledged.
+    /// Changes of ours that the peer has not acknowledged.
     pub lag_items: u64,
+    /// Bytes of keys and values among them; beyond a few thousand items an estimate.
+    pub lag_bytes: u64,
     /// Milliseconds that the oldest change on its way has waited for the peer.
     pub lag_ms: u64,
+    /// Number of the last change in our change lists, summed over the shards.
+    pub position: u64,
+    /// The position up to which the peer has acknowledged ours.
+    pub position_acknowledged: u64,
+    /// The position that we have reached in the change lists of the peer's present boot.
+    pub position_applied: u64,
     /// How far the peer's running catch-up is.
     pub catch_up: Option<CatchUpStatus>,
     /// Bytes sent over the link since start.
@@ -112,6 +121,10 @@ pub struct ReplicationStatus {
     pub skew_ms: i64,
     /// Unacknowledged changes of ours that a newer one of the peer overwrote.
     pub conflicts: u64,
+    /// Changes of the peer that were not stored here: too large, or no memory.
+    pub refused: u64,
+    /// Changes of ours that the peer told it could not store.
+    pub refused_by_peer: u64,
     /// Milliseconds since the peer was last heard.
     pub heard_ms: Option<u64>,
 }
@@ -158,7 +171,7 @@ impl Node {
                 uptime_s: now.since(self.started_at).as_secs(),
             },
             vrrp: self.vrrp_status(now),
-            replication: self.replication_status(now, store.counters.peer_conflicts),
+            replication: self.replication_status(now, &store.counters),
             store: StoreStatus {
                 items: store.items,
                 bytes: store.bytes,
@@ -201,8 +214,10 @@ impl Node {
         })
     }
 
-    fn replication_status(&self, now: Instant, conflicts: u64) -> Option<ReplicationStatus> {
+    fn replication_status(&self, now: Instant, counters: &Counters) -> Option<ReplicationStatus> {
         let peer = self.peer.as_ref()?;
+        let lag = self.store.lag();
+        let (position, position_acknowledged) = self.store.position();
         let figures = peer.figures();
         let heard_lately = figures
             .heard_at
@@ -229,14 +244,20 @@ impl Node {
                 bytes: figures.bytes,
                 bytes_per_second: figures.rate(),
             }),
-            lag_items: self.store.changes_unacknowledged(),
+            lag_items: lag.changes,
+            lag_bytes: lag.bytes,
+            position,
+            position_acknowledged,
+            position_applied: peer.applied(),
             bytes_sent: figures.bytes_sent,
             bytes_received: figures.bytes_received,
             records_sent: figures.records_sent,
             records_received: figures.records_received,
             connections: figures.connections,
             skew_ms: figures.skew_ms,
-            conflicts,
+            conflicts: counters.peer_conflicts,
+            refused: counters.peer_refused,
+            refused_by_peer: figures.refused_by_peer,
             heard_ms: figures.heard_at.map(|at| now.since(at).as_millis() as u64),
         })
     }

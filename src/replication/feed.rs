@@ -41,6 +41,7 @@ impl Peer {
                 let session = self.feeding_session().expect("a session feeds");
                 session.age.of(now, heartbeat.sent_at_ns);
                 self.note_clock(now, heartbeat.clock_ms, store);
+                self.figures.refused_by_peer = heartbeat.refused;
                 self.take_watermark(now, heartbeat.watermark, store);
                 self.raise(Event::Heard(heartbeat.standing));
                 Ok(())

@@ -259,10 +259,10 @@ fn decode_content(content: &[u8]) -> Result<Frame<'_>, FrameError> {
         IN_SYNC => Some(Frame::InSync),
         WANT => (1..=250).contains(&body.len()).then_some(Frame::Want(body)),
         HINTS => Some(Frame::Hints(body)),
-        FLUSH => reader.u64().map(Frame::Flush),
+        FLUSH => reader.version().map(Frame::Flush),
         FLUSH_LATER => reader.u64().map(Frame::FlushLater),
         HANDOVER => Some(Frame::Handover),
-        COMPARE_BEGIN => reader.u64().map(Frame::CompareBegin),
+        COMPARE_BEGIN => reader.version().map(Frame::CompareBegin),
         COMPARE_END => Some(Frame::CompareEnd),
         GOODBYE => Some(Frame::Goodbye(String::from_utf8_lossy(body).into_owned())),
         PART => reader.bool().map(|last| Frame::Part {

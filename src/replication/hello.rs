@@ -167,7 +167,7 @@ impl Hello {
             node_id: reader.u64()?,
             boot_id: reader.u64()?,
             clock_ms: reader.u64()?,
-            watermark: reader.u64()?,
+            watermark: reader.version()?,
             newest: reader.u64s()?,
             applied_boot: reader.u64()?,
             applied: reader.u64s()?,
@@ -201,6 +201,8 @@ pub struct Heartbeat {
     pub watermark: Version,
     /// What failover needs to know.
     pub standing: Standing,
+    /// Items of the receiver that the sender had to refuse, since its start.
+    pub refused: u64,
 }
 
 impl Heartbeat {
@@ -209,14 +211,19 @@ impl Heartbeat {
         out.put_u64(self.clock_ms);
         out.put_u64(self.watermark);
         put_standing(out, &self.standing);
+        if self.refused > 0 {
+            out.put_u64(self.refused);
+        }
     }
 
+    /// Fields that a later version appends are ignored; the last one is left out while it is 0.
     pub(super) fn decode(mut reader: Reader<'_>) -> Option<Heartbeat> {
         Some(Heartbeat {
             sent_at_ns: reader.u64()?,
             clock_ms: reader.u64()?,
-            watermark: reader.u64()?,
+            watermark: reader.version()?,
             standing: take_standing(&mut reader)?,
+            refused: reader.u64().unwrap_or(0),
         })
     }
 }

@@ -55,17 +55,17 @@ fn decode_record<'a>(reader: &mut Reader<'a>) -> Option<Record<'a>> {
         RECORD_LISTED => return Some(Record::Listed(key)),
         RECORD_TOMBSTONE => Mutation::Tombstone {
             key,
-            version: reader.u64()?,
+            version: reader.version()?,
         },
         RECORD_TOUCH => Mutation::Touch {
             key,
-            version: reader.u64()?,
+            version: reader.version()?,
             life: life_of(reader.u64()?),
             cas: reader.u64()?,
         },
         RECORD_ITEM => Mutation::Item {
             key,
-            version: reader.u64()?,
+            version: reader.version()?,
             life: life_of(reader.u64()?),
             flags: reader.u32()?,
             marks: reader.u8()? & (MARK_STALE | MARK_WIN_SENT),

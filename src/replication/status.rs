@@ -24,6 +24,8 @@ pub struct Figures {
     pub degradations: u64,
     /// The peer's clock minus ours in milliseconds, at its last heartbeat.
     pub skew_ms: i64,
+    /// Changes of ours that the peer could not store, as it told in its last heartbeat.
+    pub refused_by_peer: u64,
     /// When the peer was last heard.
     pub heard_at: Option<Instant>,
 }
@@ -62,6 +64,12 @@ impl Peer {
     /// How long the oldest change that was sent has waited for the peer.
     pub fn lag(&self, now: Instant) -> Duration {
         self.sending.lag(now)
+    }
+
+    /// The position that we have reached in the peer's changes, summed over its shards.
+    pub fn applied(&self) -> u64 {
+        let positions = self.receiving.applied.iter().copied();
+        positions.fold(0, u64::saturating_add)
     }
 
     /// How long replies did not wait although they should have, since start.

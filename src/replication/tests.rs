@@ -2,6 +2,7 @@
 
 mod acknowledging;
 mod catching_up;
+mod clocks;
 mod meeting;
 mod recency;
 

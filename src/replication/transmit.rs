@@ -94,6 +94,7 @@ impl Peer {
                 clock_ms,
                 watermark,
                 standing,
+                refused: store.refused(),
             })
             .encode(out);
         }

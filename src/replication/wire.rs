@@ -1,5 +1,8 @@
 //! Little-endian primitives for frames: a writer that appends and a reader that runs out politely.
 
+use crate::command::Version;
+use crate::store::clock::VERSION_MAX;
+
 /// Appends primitives to a buffer.
 pub(super) trait Write {
     fn put_u8(&mut self, value: u8);
@@ -57,6 +60,11 @@ impl<'a> Reader<'a> {
     pub fn u64(&mut self) -> Option<u64> {
         self.take(8)
             .and_then(|bytes| Some(u64::from_le_bytes(*bytes.first_chunk()?)))
+    }
+
+    /// A version that a node can have issued.
+    pub fn version(&mut self) -> Option<Version> {
+        self.u64().filter(|version| *version <= VERSION_MAX)
     }
 
     pub fn bytes(&mut self) -> Option<&'a [u8]> {

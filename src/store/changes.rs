@@ -127,7 +127,7 @@ impl Shard {
 
     /// The peer's present boot sent it itself. Never decided by the node bit of the version: a new
     /// boot of the peer gets everything, also what its predecessor wrote.
-    fn is_withheld(&self, handle: Handle) -> bool {
+    pub fn is_withheld(&self, handle: Handle) -> bool {
         let header = self.arena.header(handle);
         header.is(FROM_PEER) && header.change > self.cursors.boot
     }

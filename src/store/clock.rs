@@ -130,6 +130,13 @@ impl Moment {
     }
 }
 
+/// Clocks beyond this are not believed, in Unix milliseconds: half of what a version can hold, the
+/// year 6429. A peer whose clock is further ahead is followed up to here.
+pub const UNIX_MS_MAX: u64 = 1 << 47;
+/// No node issues a higher version: above [`UNIX_MS_MAX`] it leaves two thousand years of running,
+/// and the same again below the end of the range. One from outside is a mistake.
+pub const VERSION_MAX: Version = version_at(UNIX_MS_MAX + (1 << 46));
+
 /// The lowest version of a Unix millisecond.
 pub const fn version_at(unix_ms: u64) -> Version {
     unix_ms << 16

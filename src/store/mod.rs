@@ -13,6 +13,7 @@ mod commands;
 mod counters;
 mod dump;
 mod evicted;
+mod lag;
 mod list;
 mod peer;
 mod pool;
@@ -35,6 +36,7 @@ pub use self::counters::Counters;
 pub use self::dump::{DumpCursor, DumpedItem};
 pub use self::evicted::Evicted;
 use self::evicted::EvictionLog;
+pub use self::lag::Lag;
 use self::pool::Pool;
 use self::shard::{Commons, NoRoom, Shard};
 pub use self::statistics::Statistics;
@@ -123,7 +125,7 @@ impl Store {
                 item_size_max: AtomicUsize::new(options.item_size_max),
                 evictions: EvictionLog::default(),
             },
-            zero_unix_ms: options.zero_unix_ms,
+            zero_unix_ms: options.zero_unix_ms.min(clock::UNIX_MS_MAX),
             clock_ahead_ms: AtomicU64::new(0),
             watermark: AtomicU64::new(0),
             node_bit: AtomicU64::new(0),

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use vrrp::time::Instant;
 
 use super::arena::NIL;
+use super::clock::UNIX_MS_MAX;
 use super::{RELIEF_ROUNDS, Store};
 use crate::command::{Applied, Mutation, Record, Version};
 
@@ -24,9 +25,10 @@ impl Store {
     }
 
     /// A clock heard from the peer, in Unix milliseconds. Versions from now on keep up with it,
-    /// so that what is written here once the peer is gone is newer than what it wrote before.
+    /// so that what is written here once the peer is gone is newer than what it wrote before. A
+    /// clock beyond [`UNIX_MS_MAX`] is followed up to there, or versions would reach their end.
     pub fn raise_clock(&self, now: Instant, unix_ms: u64) {
-        let ahead_ms = unix_ms.saturating_sub(self.unix_ms(now));
+        let ahead_ms = unix_ms.min(UNIX_MS_MAX).saturating_sub(self.unix_ms(now));
         self.clock_ahead_ms.fetch_max(ahead_ms, Ordering::Relaxed);
     }
 

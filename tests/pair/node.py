@@ -90,6 +90,7 @@ class Status:
         self.peer_has_mine = replication["in_sync"]
         self.has_peers = replication["have_all"]
         self.degraded = replication["degraded"]
+        self.lag_items = replication["lag_items"]
         self.bytes_sent = replication["bytes_sent"]
         self.items = data["store"]["items"]
 

@@ -57,6 +57,10 @@ class Pair:
         healthy = all(s.complete and s.serving and s.in_sync for s in statuses)
         return states == ["BACKUP", "MASTER"] and healthy and len(self.recorder.holders()) == 1
 
+    def has_no_lag(self):
+        """Each of the two has acknowledged everything of the other, flushes among it."""
+        return all(node.status().lag_items == 0 for node in (self.a, self.b))
+
     def is_ready(self):
         """In sync, and an acknowledged write is on both hosts."""
         return self.is_in_sync() and not (self.a.status().degraded or self.b.status().degraded)
