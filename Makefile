@@ -1,6 +1,6 @@
 # The recipes stand in tests/run, where they can be read and run without make.
 
-.PHONY: demo test bench bench-failover swarm fuzz check clean
+.PHONY: demo test bench bench-failover sessions swarm fuzz check clean
 
 demo: ## a complete pair on this machine, in network namespaces
 	cargo build --release
@@ -14,6 +14,9 @@ bench: ## release build and comparisons
 
 bench-failover: ## the same faults on memcached with keepalived and on twincached, as root
 	@tests/run bench-failover
+
+sessions: ## Tomcat with MSM in every configuration, and PHP, through all faults, as root
+	@tests/run sessions
 
 swarm: ## random faults in the simulator: make swarm SEEDS=1000
 	cargo test --release --features swarm --test simulation swarm
