@@ -106,6 +106,13 @@ impl Ports {
         for socket in &self.udp {
             info!("listening for clients on {} (UDP)", socket.local_addr()?);
         }
+        // Everything else is open by now: what comes is clients.
+        let reserved = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+        acceptor
+            .shared
+            .facts
+            .reserved_fds
+            .store(reserved as u64, Ordering::Relaxed);
         if !self.udp.is_empty() {
             udp::start(self.udp, acceptor.shared.clone(), acceptor.terms)?;
         }

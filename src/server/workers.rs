@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use mio::{Poll, Waker};
 
+use super::client::READ_BYTES;
 use super::shared::Shared;
 use super::turns::{self, Turns};
 use super::virtual_connections::Registration;
-use crate::connection::Client;
+use crate::connection::{Client, Facts};
 use crate::protocol::{Dialect, Limits};
 
 /// A connection on its way to a worker.
@@ -41,7 +42,10 @@ pub(super) struct Workers {
 impl Workers {
     /// Starts one thread for each door.
     pub fn start(shared: &Arc<Shared>, terms: Terms) -> io::Result<Workers> {
+        let facts = &shared.facts;
         for (number, door) in shared.doors.iter().enumerate() {
+            Facts::add(&facts.read_buf_count, 1);
+            Facts::add(&facts.read_buf_bytes, READ_BYTES as u64);
             let poll = Poll::new()?;
             door.attach(Waker::new(poll.registry(), turns::DOOR)?);
             let turns = Turns::new(shared.clone(), number, poll, terms);

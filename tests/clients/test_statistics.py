@@ -306,6 +306,13 @@ def test_counters_grow_as_memcacheds_do(both, name):
     assert grown["twincached"] == grown["memcached"]
 
 
+def test_buffers_and_descriptors_of_the_server_are_counted(busy):
+    found = statistics(busy.port)
+    assert found["read_buf_count"] == found["threads"]
+    assert int(found["read_buf_bytes"]) == 65_536 * int(found["threads"])
+    assert 5 <= int(found["reserved_fds"]) <= 100
+
+
 def test_stats_reset_starts_the_counters_again(busy):
     with socket.create_connection((ADDRESS, busy.port), timeout=5) as connection:
         connection.sendall(b"stats reset\r\n")
