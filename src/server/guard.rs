@@ -2,16 +2,20 @@
 //!
 //! It is started before any socket is opened, so it holds none of the server's descriptors, and
 //! reads a pipe whose other end only the server has. One byte tells whether the server is master.
-//! When the pipe ends without a farewell, the server is dead, however it died: the guard removes
-//! the addresses at once and, if the server was master, sends priority 0. The lease does the same
-//! later, should the guard die too.
+//! When the pipe ends without a farewell, the server is dead, however it died: the guard waits until
+//! nothing of it is left, removes the addresses and, if the server was master, sends priority 0. The
+//! lease does the same later, should the guard die too.
 
 use std::ffi::CStr;
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{PidfdFlags, getppid, pidfd_open};
 use tracing::warn;
 use vrrp::linux::{Addresses, Interface, VrrpSocket};
 use vrrp::packet::{Advertisement, Authentication, Delivery, Version};
@@ -22,6 +26,10 @@ use crate::config::{Guard, VrrpVersion};
 const MASTER: u8 = b'M';
 const BACKUP: u8 = b'B';
 const FAREWELL: u8 = b'F';
+
+/// How long the guard waits for the end of a server whose pipe has ended: milliseconds, and more with
+/// thousands of connections to close on a busy host. The other host need not wait for it.
+const END_MAX: Duration = Duration::from_millis(500);
 
 /// The server's end.
 pub(super) struct GuardProcess {
@@ -104,6 +112,7 @@ pub fn run(guard: &Guard) -> ExitCode {
         // SAFETY: ignoring a signal touches no memory.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
+    let server = getppid().and_then(|parent| pidfd_open(parent, PidfdFlags::empty()).ok());
     // Looked up now, so that it is found under another name too should it be renamed.
     let index = Interface::find(&guard.interface).map(|found| found.index);
     let mut master = false;
@@ -121,6 +130,9 @@ pub fn run(guard: &Guard) -> ExitCode {
             Err(_) => break,
         }
     }
+    if let Some(server) = server {
+        await_end(&server);
+    }
     match give_up(guard, index.ok(), master) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -128,6 +140,15 @@ pub fn run(guard: &Guard) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Waits until the kernel has closed all of the server's sockets, which it may do after it has
+/// closed the pipe. Until then it resets connections, also those that nobody has accepted yet, and
+/// for that it needs the address: without it, the clients would wait for their own timeouts.
+fn await_end(server: &OwnedFd) {
+    let timeout = Timespec::try_from(END_MAX).expect("half a second fits");
+    // Readable once every thread has ended. A failure costs those clients time, nothing else.
+    let _ended = poll(&mut [PollFd::new(server, PollFlags::IN)], Some(&timeout));
 }
 
 /// The server is dead: removes the addresses, and as master tells the others.
