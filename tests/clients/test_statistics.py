@@ -309,7 +309,7 @@ def test_counters_grow_as_memcacheds_do(both, name):
 def test_buffers_and_descriptors_of_the_server_are_counted(busy):
     found = statistics(busy.port)
     assert int(found["read_buf_count"]) >= int(found["threads"]) == 4
-    assert int(found["read_buf_bytes"]) >= 65_536 * 4
+    assert int(found["read_buf_bytes"]) >= 16_384 * 4
     assert 5 <= int(found["reserved_fds"]) <= 100
 
 
