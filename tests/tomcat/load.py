@@ -5,8 +5,8 @@ counts, looks, logs in again and logs out, one request at a time; some have two 
 the same time. An idle user logs in and is not seen until the next report.
 
 A line on standard input asks for a report. The answer, a line of JSON, comes when each active user
-has ended a request that began after the question, and each idle user has come back once, so what
-a fault holds up is in the report. The process ends when its standard input closes.
+has ended the request that he was waiting for, or the next one, and each idle user has come back
+once, so what a fault holds up is in the report. The process ends when its standard input closes.
 
 Requests are spread as a load balancer does: sticky ones to the server whose name stands at the end
 of the cookie, the others at random; a server that refuses the connection is left out.
@@ -224,12 +224,10 @@ class Users:
 
     def ask(self):
         """Call the idle ones back. Returns the rounds that `report` waits for."""
+        awaited = [(user, user.rounds + 1) for user in [*self._active, *self._idle]]
         for user in self._idle:
             user.call()
-        # The round of now may have begun before the question, so it takes another one.
-        return [(user, user.rounds + 2) for user in self._active] + [
-            (user, user.rounds + 1) for user in self._idle
-        ]
+        return awaited
 
     def report(self, awaited):
         """The totals since the last report."""

@@ -30,8 +30,6 @@ SELECTION = [
 LOSS_OF_A_TOMCAT = "kill -9 of a Tomcat"
 WITHOUT_A_MOVE = {"no fault", "the old master starts again", "its power returns", "it wakes"}
 ACTIVE_USERS = 16
-# The operationTimeout of the README: an operation that reached it found no server in time.
-OPERATION_TIMEOUT = 10.0
 
 
 def groups():
@@ -73,7 +71,7 @@ def test_sessions_survive(built, pair, group):
     if RECOMMENDED in group:
         print(table_of_one(costs, RECOMMENDED.application))
     broken = [text for settings in group for text in broken_promises(settings, costs)]
-    assert broken == [], errors
+    assert not broken, "\n".join([*broken, errors])
     assert losses_that_were_not_seen(group, drill.costs) == []
 
 
@@ -86,8 +84,6 @@ def broken_promises(settings, costs):
             yield f"lost sessions: {where}"
         if must_keep_updates(settings, fault) and each.updates_lost:
             yield f"lost updates: {where}"
-        if settings == RECOMMENDED and each.longest >= OPERATION_TIMEOUT:
-            yield f"an operation ran into its timeout: {where}"
         if fault != LOSS_OF_A_TOMCAT and each.failed:
             yield f"failed requests: {where}"
 

@@ -49,7 +49,7 @@ def test_php_sessions_survive(installed, pair):
     print(table_of_all(costs, {name: name for name in VARIANTS}), end="\n\n")
     print(table_of_one(costs, RECOMMENDED))
     broken = [text for name in VARIANTS for text in broken_promises(name, costs)]
-    assert broken == [], errors
+    assert not broken, "\n".join([*broken, errors])
     assert losses_that_were_not_seen(drill.costs["`flush_all`"]) == []
 
 
@@ -63,7 +63,8 @@ def broken_promises(name, costs):
             yield f"lost sessions: {where}"
         if each.updates_lost:
             yield f"lost updates: {where}"
-        if each.failed and fault in WITHOUT_A_MOVE:
+        # With other settings a lock that a fault left behind fails requests long after it.
+        if each.failed and (fault == "no fault" or name == RECOMMENDED and fault in WITHOUT_A_MOVE):
             yield f"failed requests: {where}"
 
 
