@@ -23,6 +23,7 @@ mod held;
 mod listing;
 mod observers;
 mod prefixes;
+mod requests;
 mod statistics;
 #[cfg(test)]
 mod tests;
@@ -34,17 +35,16 @@ use std::sync::Arc;
 
 use vrrp::time::Instant;
 
-use self::act::{Act, Done, Retrieval, Unfinished};
+use self::act::Unfinished;
 pub use self::adjustable::Adjustable;
-use self::auth::{Gate, Passage};
+use self::auth::Gate;
 pub use self::auth::{MalformedEntry, Passwords};
 pub use self::clients::{Client, ClientState, Clients, Endpoint};
 pub use self::facts::{Facts, Process, Settings};
 use self::held::Held;
 pub use self::observers::Observers;
 use self::watchers::Watcher;
-use crate::command::{Command, Get};
-use crate::protocol::{Decoder, Dialect, Form, Limits, Reply, RequestError, Step};
+use crate::protocol::{Decoder, Dialect, Limits};
 use crate::store::Store;
 
 /// Output beyond this is written out before more is executed.
@@ -225,186 +225,6 @@ impl Connection {
         self.input.drain(..used);
         if self.input.is_empty() && self.input.capacity() > INPUT_BYTES_KEPT {
             self.input = Vec::new();
-        }
-    }
-
-    /// Executes whole requests from the front of `input`. Returns how many bytes they took.
-    fn execute(
-        &mut self,
-        now: Instant,
-        input: &[u8],
-        context: &Context<'_>,
-        out: &mut Vec<u8>,
-    ) -> usize {
-        let mut at = 0;
-        let mut meta_commands = 0;
-        let mut requests = 0;
-        let requests_max = match context.facts.settings.requests_per_event {
-            0 => usize::MAX,
-            count => count,
-        };
-        self.blocked = false;
-        self.gives_way = false;
-        self.need = 0;
-        if let Some(passwords) = context.passwords
-            && !self.is_admitted()
-        {
-            at = self.pass_gate(input, passwords, context, out);
-        }
-        self.finish(now, context, out);
-        let client = self.client_id();
-        while !self.closing && !self.blocked && (context.passwords.is_none() || self.is_admitted())
-        {
-            if out.len() > OUTPUT_BYTES_MAX || self.held.is_full() {
-                self.blocked = true;
-                break;
-            }
-            if requests == requests_max && at < input.len() {
-                // memcached's `-R`, without which one client could keep all others waiting.
-                (self.blocked, self.gives_way) = (true, true);
-                Facts::add(&context.facts.conn_yields, 1);
-                break;
-            }
-            requests += 1;
-            match self.decoder.decode(&input[at..]) {
-                Step::Incomplete { need } => {
-                    self.need = need;
-                    break;
-                }
-                Step::Skipped { consumed } => at += consumed,
-                Step::Request { consumed, request } => {
-                    if context.leaving && request.command.is_mutation() {
-                        self.blocked = true;
-                        break;
-                    }
-                    meta_commands += u64::from(matches!(request.reply.form, Form::Meta(_)));
-                    if matches!(request.command, Command::Stats(_)) {
-                        // The statistics include what stood before them in the same read.
-                        let before = std::mem::take(&mut meta_commands);
-                        Facts::add(&context.facts.cmd_meta, before);
-                    }
-                    let mut act = Act {
-                        now,
-                        context,
-                        client,
-                        held: &mut self.held,
-                        out,
-                    };
-                    let done = act.perform(&request);
-                    at += consumed;
-                    match done {
-                        Done::Answered => {}
-                        Done::Unfinished(rest) => {
-                            self.unfinished = Some(rest);
-                            self.blocked = true;
-                        }
-                        Done::Watch(watcher) => {
-                            self.watcher = Some(watcher);
-                            at = input.len();
-                            break;
-                        }
-                        Done::Close => self.closing = true,
-                    }
-                }
-                Step::Refused {
-                    consumed,
-                    reply,
-                    error,
-                    forget,
-                    close,
-                } => {
-                    let mut act = Act {
-                        now,
-                        context,
-                        client,
-                        held: &mut self.held,
-                        out,
-                    };
-                    act.refuse(&reply, &error, forget);
-                    at += consumed;
-                    self.closing = close;
-                }
-            }
-        }
-        if meta_commands > 0 {
-            Facts::add(&context.facts.cmd_meta, meta_commands);
-        }
-        at
-    }
-
-    /// Everything before the client has proved who it is. Returns how many bytes that took.
-    fn pass_gate(
-        &mut self,
-        input: &[u8],
-        passwords: &Passwords,
-        context: &Context<'_>,
-        out: &mut Vec<u8>,
-    ) -> usize {
-        let mut at = 0;
-        while !self.is_admitted() && !self.closing {
-            if out.len() > OUTPUT_BYTES_MAX {
-                self.blocked = true;
-                break;
-            }
-            match self.gate.pass(&input[at..], passwords) {
-                Passage::Incomplete { need } => {
-                    self.need = need;
-                    break;
-                }
-                Passage::Skipped { consumed } => at += consumed,
-                Passage::Admitted { consumed } => {
-                    at += consumed;
-                    Facts::add(&context.facts.auth_cmds, 1);
-                    Reply::TEXT.line("STORED", out);
-                }
-                Passage::Refused { consumed, error } => {
-                    at += consumed;
-                    if error == RequestError::AuthenticationFailure {
-                        Facts::add(&context.facts.auth_cmds, 1);
-                        Facts::add(&context.facts.auth_errors, 1);
-                    }
-                    Reply::TEXT.error(&error, out);
-                }
-                Passage::Closed => self.closing = true,
-            }
-        }
-        at
-    }
-
-    /// Goes on with an answer that stopped because the output was full, by a piece that leaves
-    /// others their turn.
-    fn finish(&mut self, now: Instant, context: &Context<'_>, out: &mut Vec<u8>) {
-        let Some(rest) = self.unfinished.take() else {
-            return;
-        };
-        let mut act = Act {
-            now,
-            context,
-            client: self.client_id(),
-            held: &mut self.held,
-            out,
-        };
-        let done = match *rest {
-            Unfinished::Retrieval(rest) => {
-                let Retrieval {
-                    with_cas,
-                    touch,
-                    last,
-                    ..
-                } = rest;
-                let get = Get {
-                    line: &rest.keys,
-                    with_cas,
-                    touch,
-                    last,
-                };
-                act.get(&get, &Reply::TEXT)
-            }
-            Unfinished::Listing(listing) => act.list(listing, &Reply::TEXT),
-        };
-        if let Done::Unfinished(rest) = done {
-            self.unfinished = Some(rest);
-            self.blocked = true;
         }
     }
 
