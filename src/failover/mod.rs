@@ -229,5 +229,5 @@ pub fn yields_as_master(
 pub fn may_serve(rules: &Rules, seen: &Seen, now: Instant, master: bool) -> bool {
     let sign = seen.peer_sign_at.unwrap_or(seen.started_at);
     let alone = now >= sign.max(seen.started_at) + rules.join_hold;
-    seen.complete || !rules.has_peer || master || alone
+    counts_as_complete(rules, seen, now) || master || alone
 }
