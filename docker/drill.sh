@@ -4,7 +4,8 @@
 #   docker/drill.sh [apache]
 #
 # It starts compose.yaml with compose.tomcat.yaml, visits the demo page through Nginx (or Apache),
-# and removes everything in the end; with KEEP=1 it leaves the containers running. Exit code 0: the
+# and removes everything in the end; with KEEP=1 it leaves the containers running. LOSSES says how
+# the master is lost, one after the other: kill and pause, as often as wanted. Exit code 0: the
 # session and every count that was answered were there all the time. 1: something was lost, or a
 # container did not come up. Needs Docker with Compose, and curl.
 set -uo pipefail
@@ -126,7 +127,7 @@ lose_master() {
     master=$(store)
     echo "== $1 $master, which holds the virtual address"
     compose "$1" "$master" >/dev/null || give_up "$1 $master"
-    count_on 8
+    count_on 6
     [ "$(store)" = "$(other "$master")" ] || give_up "$(store) answers, not $(other "$master")"
     lost=$master
 }
@@ -155,12 +156,13 @@ session=$(fact session) counter=$(fact counter)
 echo "   alice has session $session"
 count_on 2
 
-lose_master kill
-bring_back start
-lose_master kill
-bring_back start
-lose_master pause
-bring_back unpause
+for loss in ${LOSSES:-kill kill pause}; do
+    lose_master "$loss"
+    case $loss in
+        kill) bring_back start ;;
+        pause) bring_back unpause ;;
+    esac
+done
 
 echo "== kill tomcat-1"
 compose kill tomcat-1 >/dev/null || give_up "kill tomcat-1"
