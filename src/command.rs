@@ -5,6 +5,10 @@
 //! table. Classic text, meta and binary requests all become the same few commands, so that every
 //! protocol has the same semantics and replicates the same way.
 
+mod value;
+
+pub use self::value::Value;
+
 /// Longest key in bytes (memcached's `KEY_MAX_LENGTH`).
 pub const KEY_LENGTH_MAX: usize = 250;
 
@@ -265,7 +269,7 @@ pub struct ItemView<'a> {
     /// The key.
     pub key: &'a [u8],
     /// The value.
-    pub value: &'a [u8],
+    pub value: Value<'a>,
     /// Opaque client flags.
     pub flags: u32,
     /// The cas unique.
@@ -322,7 +326,7 @@ pub enum Mutation<'a> {
         /// The key.
         key: &'a [u8],
         /// The value.
-        value: &'a [u8],
+        value: Value<'a>,
         /// Opaque client flags.
         flags: u32,
         /// How long it still lives.

@@ -11,6 +11,7 @@ mod text;
 use super::{Decoder, Limits, Reply, RequestError, Step};
 use crate::command::{
     Arithmetic, Command, Delete, Exptime, Get, ItemView, Outcome, Read, Store, StoreMode, Touch,
+    Value,
 };
 
 const LIMITS: Limits = Limits {
@@ -20,7 +21,7 @@ const LIMITS: Limits = Limits {
 /// An item with a different value in every field.
 const ITEM: ItemView<'static> = ItemView {
     key: b"fruit",
-    value: b"apple",
+    value: Value::whole(b"apple"),
     flags: 7,
     cas: 123_456_789_012,
     ttl: Some(60),

@@ -8,7 +8,7 @@
 
 use super::frame::{CHANGES, begin, end};
 use super::wire::{Reader, Write};
-use crate::command::{Life, MARK_STALE, MARK_WIN_SENT, Mutation, Record};
+use crate::command::{Life, MARK_STALE, MARK_WIN_SENT, Mutation, Record, Value};
 
 /// Changes of one shard in the order of its change list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,7 +74,7 @@ fn decode_record<'a>(reader: &mut Reader<'a>) -> Option<Record<'a>> {
             } else {
                 None
             },
-            value: reader.bytes()?,
+            value: Value::whole(reader.bytes()?),
         },
         _ => return None,
     };
@@ -137,7 +137,7 @@ fn put_record(out: &mut Vec<u8>, record: &Record<'_>) {
             out.put_u32(flags);
             out.put_u8(marks);
             cas.into_iter().for_each(|cas| out.put_u64(cas));
-            out.put_bytes(value);
+            out.put_value(value);
         }
     }
 }

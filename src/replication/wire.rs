@@ -1,6 +1,6 @@
 //! Little-endian primitives for frames: a writer that appends and a reader that runs out politely.
 
-use crate::command::Version;
+use crate::command::{Value, Version};
 use crate::store::clock::VERSION_MAX;
 
 /// Appends primitives to a buffer.
@@ -10,6 +10,8 @@ pub(super) trait Write {
     fn put_u64(&mut self, value: u64);
     /// A length of four bytes, then the bytes.
     fn put_bytes(&mut self, bytes: &[u8]);
+    /// As [`Write::put_bytes`], of bytes that may lie apart.
+    fn put_value(&mut self, value: Value<'_>);
     /// A count of four bytes, then each value.
     fn put_u64s(&mut self, values: &[u64]);
 }
@@ -27,6 +29,10 @@ impl Write for Vec<u8> {
     fn put_bytes(&mut self, bytes: &[u8]) {
         self.put_u32(u32::try_from(bytes.len()).expect("frames are below 4 GiB"));
         self.extend_from_slice(bytes);
+    }
+    fn put_value(&mut self, value: Value<'_>) {
+        self.put_u32(u32::try_from(value.len()).expect("frames are below 4 GiB"));
+        value.append_to(self);
     }
     fn put_u64s(&mut self, values: &[u64]) {
         self.put_u32(u32::try_from(values.len()).expect("fewer than 2^32 shards"));

@@ -1,10 +1,10 @@
 //! What the peer's mutations do to a shard: last writer wins by version.
 
-use super::arena::{Content, FROM_PEER, Handle, STALE, TOMBSTONE, WIN_SENT};
+use super::blob::{CUT, Content, FETCHED, FROM_PEER, Handle, OWN_CAS, STALE, TOMBSTONE, WIN_SENT};
 use super::clock::Moment;
 use super::shard::{Commons, NoRoom, Put, Shard};
 use super::table::Hash;
-use crate::command::{Applied, MARK_STALE, MARK_WIN_SENT, Mutation, Version};
+use crate::command::{Applied, MARK_STALE, MARK_WIN_SENT, Mutation, Value, Version};
 
 impl Shard {
     /// Applies a mutation of the peer. Whatever it returns, the peer's position moves.
@@ -42,8 +42,9 @@ impl Shard {
             Mutation::Tombstone { .. } => true,
             Mutation::Touch { .. } => false,
             Mutation::Item { value, flags, .. } => {
-                let ours = checksum(self.arena.value(handle), header.flags);
-                checksum(value, *flags) > ours
+                let mut rest = Vec::new();
+                let ours = checksum(self.arena.value(handle, &mut rest), header.flags);
+                checksum(*value, *flags) > ours
             }
         }
     }
@@ -105,7 +106,7 @@ impl Shard {
                 };
                 match self.put(commons, moment, hash, &put) {
                     Ok(_) => Applied::Done,
-                    Err(NoRoom) => {
+                    Err(NoRoom { .. }) => {
                         let existing = self.table.find(&self.arena, hash, key);
                         self.refuse(commons, hash, existing, Applied::Refused)
                     }
@@ -122,14 +123,14 @@ impl Shard {
                     return Applied::Want;
                 };
                 let deadline = moment.deadline_of(life);
-                self.touch_as(
-                    commons,
-                    moment,
-                    hash,
-                    handle,
-                    (version, deadline, FROM_PEER),
-                )
-                .map_or(Applied::Want, |_| Applied::Done)
+                let touch = (version, deadline, FROM_PEER);
+                match self.touch_as(commons, moment, hash, handle, touch) {
+                    Ok(handle) => {
+                        self.renew(moment, handle);
+                        Applied::Done
+                    }
+                    Err(NoRoom { .. }) => Applied::Want,
+                }
             }
         }
     }
@@ -148,7 +149,8 @@ impl Shard {
         why
     }
 
-    /// Gives an item a new deadline and version and keeps its cas unique.
+    /// Gives an item a new deadline and version and keeps its cas unique and the time of its last
+    /// use.
     pub fn touch_as(
         &mut self,
         commons: &Commons,
@@ -158,22 +160,32 @@ impl Shard {
         (version, deadline, marks): (Version, u32, u8),
     ) -> Result<Handle, NoRoom> {
         let header = *self.arena.header(handle);
+        let kept = header.front.marks & (STALE | WIN_SENT | FETCHED);
+        if self.arena.keep_cas(handle) {
+            let header = self.arena.header_mut(handle);
+            header.front.marks = header.front.marks & (OWN_CAS | CUT) | kept | marks;
+            header.deadline = deadline;
+            header.version = version;
+            self.last_version = self.last_version.max(version);
+            self.record_change(commons, handle);
+            return Ok(handle);
+        }
         let key = self.arena.key(handle).to_vec();
-        let value = self.arena.value(handle).to_vec();
-        let own_cas = Some(self.arena.cas(handle));
-        let kept = header.marks & (STALE | WIN_SENT | super::arena::FETCHED);
+        let value = self.arena.value(handle, &mut Vec::new()).to_vec();
         let put = Put {
             content: Content {
                 key: &key,
-                value: &value,
-                own_cas,
+                value: Value::whole(&value),
+                own_cas: Some(header.version),
             },
             flags: header.flags,
             deadline,
             version,
             marks: kept | marks,
         };
-        self.put(commons, moment, hash, &put)
+        let handle = self.put(commons, moment, hash, &put)?;
+        self.arena.header_mut(handle).used_at = header.used_at;
+        Ok(handle)
     }
 
     /// A key that was read on the peer: keep it as long as the peer does.
@@ -187,6 +199,7 @@ impl Shard {
     }
 }
 
-fn checksum(value: &[u8], flags: u32) -> u32 {
-    crc32c::crc32c_append(crc32c::crc32c(&flags.to_le_bytes()), value)
+fn checksum(value: Value<'_>, flags: u32) -> u32 {
+    let flags = crc32c::crc32c(&flags.to_le_bytes());
+    value.parts().fold(flags, crc32c::crc32c_append)
 }

@@ -5,7 +5,7 @@
 //! There is no queue, so nothing overflows; a key changed ten times while the peer lagged is sent
 //! once.
 
-use super::arena::{FROM_PEER, Handle, NIL, OWN_CAS, STALE, TOMBSTONE, TOUCH_ONLY, WIN_SENT};
+use super::blob::{FROM_PEER, Handle, NIL, OWN_CAS, STALE, TOMBSTONE, TOUCH_ONLY, WIN_SENT};
 use super::clock::Moment;
 use super::shard::{Commons, Shard};
 use super::table::Hash;
@@ -42,7 +42,7 @@ impl Shard {
     pub fn begin_listing(&mut self) {
         let mut at = self.changes.front;
         while at != NIL {
-            self.arena.header_mut(at).set_listed(false);
+            self.arena.front_mut(at).set_listed(false);
             at = self.changes.next(&self.arena, at);
         }
     }
@@ -56,7 +56,8 @@ impl Shard {
             let handle = at;
             at = self.changes.next(&self.arena, handle);
             let header = self.arena.header(handle);
-            let spared = header.is_listed() || header.version > forgotten || header.is(TOMBSTONE);
+            let spared =
+                header.front.is_listed() || header.version > forgotten || header.is(TOMBSTONE);
             if !spared && self.peer_has(handle) {
                 let hash = commons.hash(self.arena.key(handle));
                 self.unlink(commons, hash, handle);
@@ -107,7 +108,8 @@ impl Shard {
             self.cursors.sent = self.cursors.sent.max(header.change);
             let known = self.cursors.listing && header.change <= self.cursors.acknowledged;
             let more = if !known && !self.is_withheld(handle) {
-                emit(Record::Mutation(self.mutation(moment, handle)))
+                let mut rest = Vec::new();
+                emit(Record::Mutation(self.mutation(moment, handle, &mut rest)))
             } else if self.cursors.listing && !header.is(TOMBSTONE) {
                 emit(Record::Listed(self.arena.key(handle)))
             } else {
@@ -132,7 +134,12 @@ impl Shard {
         header.is(FROM_PEER) && header.change > self.cursors.boot
     }
 
-    fn mutation(&self, moment: &Moment, handle: Handle) -> Mutation<'_> {
+    fn mutation<'a>(
+        &'a self,
+        moment: &Moment,
+        handle: Handle,
+        rest: &'a mut Vec<&'a [u8]>,
+    ) -> Mutation<'a> {
         let header = self.arena.header(handle);
         let key = self.arena.key(handle);
         let version = header.version;
@@ -157,7 +164,7 @@ impl Shard {
         };
         Mutation::Item {
             key,
-            value: self.arena.value(handle),
+            value: self.arena.value(handle, rest),
             flags: header.flags,
             life,
             version,
@@ -170,7 +177,7 @@ impl Shard {
     pub fn send_whole(&mut self, commons: &Commons, hash: Hash, key: &[u8]) {
         if let Some(handle) = self.table.find(&self.arena, hash, key) {
             let header = self.arena.header_mut(handle);
-            header.marks &= !(TOUCH_ONLY | FROM_PEER);
+            header.front.marks &= !(TOUCH_ONLY | FROM_PEER);
             self.record_change(commons, handle);
         }
     }

@@ -1,11 +1,11 @@
 //! What each command does to a shard, as memcached's protocol.txt says.
 
-use super::arena::{Content, FETCHED, Handle, OWN_CAS, STALE, TOMBSTONE, TOUCH_ONLY, WIN_SENT};
+use super::blob::{Content, FETCHED, Handle, NIL, STALE, TOMBSTONE, TOUCH_ONLY, WIN_SENT};
 use super::clock::Moment;
 use super::shard::{Commons, NoRoom, Put, Shard};
 use super::table::Hash;
 use crate::command::{
-    Arithmetic, Delete, Exptime, ItemView, Outcome, Read, Store, StoreMode, Touch,
+    Arithmetic, Delete, Exptime, ItemView, Outcome, Read, Store, StoreMode, Touch, Value,
 };
 
 /// Longest value that incr and decr take for a number (memcached `INCR_MAX_STORAGE_LEN` is 24).
@@ -46,7 +46,8 @@ impl Shard {
                 .unwrap_or(handle);
         }
         let won = self.hand_out_win(moment, handle, read.recache);
-        let mut view = self.view(moment, handle);
+        let mut rest = Vec::new();
+        let mut view = self.view(moment, handle, &mut rest);
         view.won = won;
         view.win_sent &= !won;
         let result = seen(Some(&view));
@@ -91,7 +92,7 @@ impl Shard {
         let put = Put {
             content: Content {
                 key: read.key,
-                value: b"",
+                value: Value::default(),
                 own_cas: read.new_cas,
             },
             flags: 0,
@@ -101,7 +102,8 @@ impl Shard {
         };
         match self.put(commons, moment, hash, &put) {
             Ok(handle) => {
-                let view = self.view(moment, handle);
+                let mut rest = Vec::new();
+                let view = self.view(moment, handle, &mut rest);
                 (
                     seen(Some(&ItemView {
                         won: true,
@@ -111,7 +113,7 @@ impl Shard {
                     true,
                 )
             }
-            Err(NoRoom) => (seen(None), false),
+            Err(NoRoom { .. }) => (seen(None), false),
         }
     }
 
@@ -125,7 +127,7 @@ impl Shard {
         };
         let won = !header.is(WIN_SENT) && (header.is(STALE) || expiring);
         if won {
-            header.marks |= WIN_SENT;
+            header.front.marks |= WIN_SENT;
         }
         won
     }
@@ -194,7 +196,7 @@ impl Shard {
         let put = Put {
             content: Content {
                 key: store.key,
-                value: store.value,
+                value: Value::whole(store.value),
                 own_cas: store.new_cas,
             },
             flags: store.flags,
@@ -218,19 +220,26 @@ impl Shard {
         store: &Store<'_>,
         handle: Handle,
     ) -> Result<Outcome, NoRoom> {
-        let old = self.arena.value(handle);
-        if old.len() + store.value.len() > commons.item_size_max() {
+        let header = self.arena.header(handle);
+        let length = header.value_len() + store.value.len();
+        if length > commons.item_size_max() {
             return Ok(Outcome::NotStored);
         }
-        let value = match store.mode {
-            StoreMode::Prepend => [store.value, old].concat(),
-            _ => [old, store.value].concat(),
-        };
+        let mut value = Vec::with_capacity(length);
+        if store.mode == StoreMode::Prepend {
+            value.extend_from_slice(store.value);
+        }
+        self.arena
+            .value(handle, &mut Vec::new())
+            .append_to(&mut value);
+        if store.mode == StoreMode::Append {
+            value.extend_from_slice(store.value);
+        }
         let header = self.arena.header(handle);
         let put = Put {
             content: Content {
                 key: store.key,
-                value: &value,
+                value: Value::whole(&value),
                 own_cas: store.new_cas,
             },
             flags: header.flags,
@@ -294,7 +303,10 @@ impl Shard {
         let (value, flags) = if delete.drop_value {
             (Vec::new(), 0)
         } else {
-            (self.arena.value(handle).to_vec(), header.flags)
+            (
+                self.arena.value(handle, &mut Vec::new()).to_vec(),
+                header.flags,
+            )
         };
         let deadline = match delete.exptime {
             Some(exptime) if delete.invalidate => moment.deadline(exptime),
@@ -305,13 +317,13 @@ impl Shard {
         let put = Put {
             content: Content {
                 key: delete.key,
-                value: &value,
+                value: Value::whole(&value),
                 own_cas: delete.new_cas,
             },
             flags,
             deadline,
             version: moment.next_version(self.last_version, header.version),
-            marks: header.marks & FETCHED | stale,
+            marks: header.front.marks & FETCHED | stale,
         };
         self.put(commons, moment, hash, &put)
             .map(|_| Outcome::Deleted)
@@ -348,7 +360,7 @@ impl Shard {
         {
             return Ok(Outcome::Exists);
         }
-        let Some(present) = number(self.arena.value(handle)) else {
+        let Some(present) = number(self.arena.value(handle, &mut Vec::new())) else {
             return Ok(Outcome::NonNumeric);
         };
         *self.arithmetic_counter(arithmetic.decrement, true) += 1;
@@ -388,7 +400,7 @@ impl Shard {
         let put = Put {
             content: Content {
                 key: arithmetic.key,
-                value: digits,
+                value: Value::whole(digits),
                 own_cas: arithmetic.new_cas,
             },
             flags,
@@ -449,17 +461,8 @@ impl Shard {
         } else {
             0
         };
-        let header = *self.arena.header(handle);
-        let version = moment.next_version(self.last_version, header.version);
-        if header.is(OWN_CAS) {
-            let header = self.arena.header_mut(handle);
-            header.deadline = deadline;
-            header.version = version;
-            header.marks = header.marks & !(TOUCH_ONLY | super::arena::FROM_PEER) | alone;
-            self.last_version = version;
-            self.record_change(commons, handle);
-            return Ok(handle);
-        }
+        let replaced = self.arena.header(handle).version;
+        let version = moment.next_version(self.last_version, replaced);
         self.touch_as(commons, moment, hash, handle, (version, deadline, alone))
     }
 
@@ -492,8 +495,8 @@ impl Shard {
                 self.counters.crawler_starts += 1;
                 return true;
             }
-            let mut at = self.table.first_of(self.reap_bucket);
-            while at != super::arena::NIL {
+            let mut at = self.table.first_of(&self.arena, self.reap_bucket);
+            while at != NIL {
                 let header = self.arena.header(at);
                 let next = header.bucket_next;
                 if !header.is(TOMBSTONE) {
@@ -512,7 +515,8 @@ impl Shard {
 
 /// The number a value stands for, as memcached's `safe_strtoull` takes it: digits, and the spaces
 /// that old memcached versions pad with.
-fn number(value: &[u8]) -> Option<u64> {
+fn number(value: Value<'_>) -> Option<u64> {
+    let value = value.as_whole()?;
     if value.len() > NUMBER_LENGTH_MAX {
         return None;
     }

@@ -1,7 +1,7 @@
 //! How far the peer is behind, for people.
 
 use super::Store;
-use super::arena::{Handle, NIL};
+use super::blob::{Handle, NIL};
 use super::shard::Shard;
 
 /// List entries looked at over all shards for one answer; what lies beyond is estimated.
@@ -92,6 +92,6 @@ impl Shard {
         if self.is_withheld(handle) {
             return 0;
         }
-        (self.arena.key(handle).len() + self.arena.value(handle).len()) as u64
+        (self.arena.key(handle).len() + self.arena.header(handle).value_len()) as u64
     }
 }

@@ -1,6 +1,7 @@
 //! Intrusive lists through the items of one arena: oldest at the front, newest at the back.
 
-use super::arena::{Arena, Handle, Header, Links, NIL};
+use super::arena::Arena;
+use super::blob::{Handle, Header, Links, NIL};
 
 /// Which links of an item a list uses.
 pub(super) trait Chain {

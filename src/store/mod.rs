@@ -7,6 +7,7 @@
 mod acknowledged;
 mod apply;
 mod arena;
+mod blob;
 mod changes;
 pub mod clock;
 mod commands;
@@ -15,6 +16,8 @@ mod dump;
 mod evicted;
 mod lag;
 mod list;
+mod pages;
+mod parts;
 mod peer;
 mod pool;
 mod shard;
@@ -111,7 +114,7 @@ impl Store {
         let count = shard_count(options);
         let pool = Pool::new(options.memory);
         let shards = (0..count)
-            .map(|_| Padded(Mutex::new(Shard::new(&pool))))
+            .map(|_| Padded(Mutex::new(Shard::new())))
             .collect();
         let [a, b, c, d] = options.hash_seed;
         Store {
@@ -331,16 +334,16 @@ impl Store {
             let before = shard.cursors.last_own;
             let outcome = match change(&mut shard, &self.commons, &moment, hash) {
                 Ok(outcome) => outcome,
-                Err(NoRoom) if rounds < RELIEF_ROUNDS && self.commons.evict => {
+                Err(NoRoom { segments }) if rounds < RELIEF_ROUNDS => {
                     drop(shard);
-                    rounds = if self.relieve(&moment, index) {
+                    rounds = if self.relieve(&moment, index, segments) {
                         rounds + 1
                     } else {
                         RELIEF_ROUNDS
                     };
                     continue;
                 }
-                Err(NoRoom) => {
+                Err(NoRoom { .. }) => {
                     shard.counters.store_no_memory += 1;
                     shard.forget(&self.commons, &moment, hash, key);
                     Outcome::OutOfMemory
@@ -351,28 +354,40 @@ impl Store {
         }
     }
 
-    /// Evicts from the fullest other shard. False if no shard has anything to evict.
-    fn relieve(&self, moment: &Moment, except: usize) -> bool {
-        let others = self
-            .shards
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| *index != except);
-        let fullest = others
-            .map(|(index, shard)| (shard.0.lock().arena.segments(), index))
-            .max_by_key(|(segments, _)| *segments);
-        let Some((_, index)) = fullest else {
+    /// Makes room for that many segments at the cost of other shards, the fullest first. False if
+    /// none has anything to give.
+    fn relieve(&self, moment: &Moment, except: usize, segments: usize) -> bool {
+        let pool = &self.commons.pool;
+        let mut relieved = false;
+        if !self.commons.evict || !pool.can_ever_hold(segments) {
             return false;
-        };
-        let mut shard = self.shards[index].0.lock();
-        let before = shard.cursors.last_own;
-        let segments = shard.arena.segments();
-        let mut evicted = false;
-        while shard.arena.segments() >= segments && shard.evict_oldest(&self.commons, moment) {
-            evicted = true;
         }
+        while !pool.has_room(segments) {
+            let others = self.shards.iter().enumerate();
+            let fullest = others
+                .filter(|(index, _)| *index != except)
+                .map(|(index, shard)| (shard.0.lock().arena.segments(), index))
+                .max_by_key(|(segments, _)| *segments);
+            let gave = fullest.is_some_and(|(_, index)| self.shrink(moment, index));
+            if !gave {
+                return relieved;
+            }
+            relieved = true;
+        }
+        true
+    }
+
+    /// Evicts from a shard until it has given up a segment. False if it has none to give.
+    fn shrink(&self, moment: &Moment, index: usize) -> bool {
+        let mut shard = self.shards[index].0.lock();
+        let (before, segments) = (shard.cursors.last_own, shard.arena.segments());
+        let mut gives = true;
+        while gives && shard.arena.segments() >= segments {
+            gives = shard.give_way(&self.commons, moment);
+        }
+        shard.arena.release_if_empty(&self.commons.pool);
         self.mark_if_changed(index, before, &shard);
-        evicted
+        shard.arena.segments() < segments
     }
 
     fn lock(&self, hash: Hash) -> (usize, MutexGuard<'_, Shard>) {

@@ -4,8 +4,9 @@ use std::sync::atomic::Ordering;
 
 use vrrp::time::Instant;
 
-use super::arena::NIL;
+use super::blob::NIL;
 use super::clock::UNIX_MS_MAX;
+use super::pool::SEGMENT_BYTES;
 use super::{RELIEF_ROUNDS, Store};
 use crate::command::{Applied, Mutation, Record, Version};
 
@@ -135,11 +136,15 @@ impl Store {
             let before = shard.cursors.last_own;
             let applied = shard.apply(&self.commons, &moment, hash, mutation);
             self.mark_if_changed(index, before, &shard);
+            let segments = match mutation {
+                Mutation::Item { value, .. } => value.len() / SEGMENT_BYTES + 2,
+                Mutation::Tombstone { .. } | Mutation::Touch { .. } => 1,
+            };
             drop(shard);
-            if applied != Applied::Refused || !self.commons.evict || rounds == RELIEF_ROUNDS {
+            if applied != Applied::Refused || rounds == RELIEF_ROUNDS {
                 return applied;
             }
-            rounds = if self.relieve(&moment, index) {
+            rounds = if self.relieve(&moment, index, segments) {
                 rounds + 1
             } else {
                 RELIEF_ROUNDS
@@ -231,7 +236,7 @@ impl Store {
         let hash = self.commons.hash(key);
         let (_, mut shard) = self.lock(hash);
         if let Some(handle) = shard.table.find(&shard.arena, hash, key) {
-            shard.arena.header_mut(handle).set_listed(true);
+            shard.arena.front_mut(handle).set_listed(true);
         }
     }
 

@@ -4,17 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-/// Words of 8 bytes in a segment: 64 KiB.
-pub(super) const SEGMENT_WORDS: usize = 8192;
-/// Bytes in a segment.
-pub(super) const SEGMENT_BYTES: usize = SEGMENT_WORDS * 8;
-/// The bytes of a segment.
-pub(super) type Words = Box<[u64]>;
+pub(super) use super::pages::{SEGMENT_BYTES, SEGMENT_WORDS, Words};
 
-/// Counts every byte that shards hold, and keeps emptied segments for whoever needs one next.
+/// Counts the segments that shards hold, and keeps emptied ones for whoever needs one next.
 ///
-/// Emptied segments stay resident, so they count against the limit until they are given back to
-/// the system to make room for something that is not a segment.
+/// Emptied segments stay resident, and are taken before fresh ones: so the store never has more of
+/// the system's memory than it once used within its limit.
 pub(super) struct Pool {
     limit: AtomicUsize,
     /// Bytes in use by shards, idle segments excluded.
@@ -48,34 +43,46 @@ impl Pool {
         self.idle.lock().len() * SEGMENT_BYTES
     }
 
-    /// Whether `bytes` more stay within the limit.
-    pub fn has_room(&self, bytes: usize) -> bool {
-        self.used() + bytes <= self.limit()
+    /// Whether that many segments more stay within the limit.
+    pub fn has_room(&self, segments: usize) -> bool {
+        self.used() + segments * SEGMENT_BYTES <= self.limit()
     }
 
-    /// A segment. The caller asked [`Pool::has_room`] first, or gives one back right after.
-    pub fn take_segment(&self) -> Words {
+    /// Whether that many segments are within the limit at all.
+    pub fn can_ever_hold(&self, segments: usize) -> bool {
+        segments * SEGMENT_BYTES <= self.limit()
+    }
+
+    /// Takes segments. False, and nothing done, where the limit does not allow that many.
+    pub fn take_segments(&self, count: usize, taken: &mut Vec<Words>) -> bool {
+        if count == 0 {
+            return true;
+        }
+        let bytes = count * SEGMENT_BYTES;
+        let within_limit = |used| Some(used + bytes).filter(|used| *used <= self.limit());
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        if self.used.fetch_update(set, fetch, within_limit).is_err() {
+            return false;
+        }
+        let mut idle = self.idle.lock();
+        let kept = idle.len().saturating_sub(count);
+        let reused = idle.len() - kept;
+        taken.extend(idle.drain(kept..));
+        drop(idle);
+        taken.extend((reused..count).map(|_| Words::take()));
+        true
+    }
+
+    /// A segment for a caller who gives one back right after.
+    pub fn take_beyond_limit(&self) -> Words {
         self.used.fetch_add(SEGMENT_BYTES, Ordering::Relaxed);
         let idle = self.idle.lock().pop();
-        idle.unwrap_or_else(|| vec![0u64; SEGMENT_WORDS].into_boxed_slice())
+        idle.unwrap_or_else(Words::take)
     }
 
     /// Takes a segment back.
     pub fn return_segment(&self, words: Words) {
         self.used.fetch_sub(SEGMENT_BYTES, Ordering::Relaxed);
         self.idle.lock().push(words);
-    }
-
-    /// Counts memory that is not a segment: outside values, hash buckets. Idle segments are given
-    /// back to the system where both together would not fit.
-    pub fn add(&self, bytes: usize) {
-        let used = self.used.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        let mut idle = self.idle.lock();
-        while used + idle.len() * SEGMENT_BYTES > self.limit() && idle.pop().is_some() {}
-    }
-
-    /// Takes memory counted by [`Pool::add`] off again.
-    pub fn subtract(&self, bytes: usize) {
-        self.used.fetch_sub(bytes, Ordering::Relaxed);
     }
 }

@@ -8,16 +8,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ahash::RandomState;
 
-use super::arena::{
-    Arena, Content, FETCHED, FROM_PEER, Handle, NIL, STALE, TOMBSTONE, TOUCH_ONLY, WIN_SENT,
+use super::arena::Arena;
+use super::blob::{
+    CUT, Content, FETCHED, FROM_PEER, Handle, Kind, NIL, OWN_CAS, STALE, TOMBSTONE, TOUCH_ONLY,
+    WIN_SENT,
 };
 use super::clock::Moment;
 use super::counters::Counters;
 use super::evicted::EvictionLog;
 use super::list::{Changes, List, Lru};
-use super::pool::{Pool, SEGMENT_BYTES, SEGMENT_WORDS};
+use super::pool::{Pool, SEGMENT_WORDS};
 use super::table::{Hash, Table};
-use crate::command::{ItemView, Version};
+use crate::command::{ItemView, Value, Version};
 
 /// An item moves in the LRU at most once in this many seconds (memcached `ITEM_UPDATE_INTERVAL`).
 const BUMP_INTERVAL_SECONDS: u32 = 60;
@@ -26,6 +28,10 @@ const DEAD_FRACTION: usize = 16;
 /// Dead words that make a segment worth emptying. Well above the words that two segments can lose
 /// at their ends to a blob that did not fit, so that emptying always gains.
 const EVACUATION_GAIN: usize = SEGMENT_WORDS / 5;
+/// Dead words that make a segment worth emptying at any time: little in it is left to move.
+const EVACUATION_GAIN_CHEAP: usize = SEGMENT_WORDS / 8 * 7;
+/// So many more words have to die before segments are looked at again when none was worth it.
+const EVACUATION_PATIENCE: usize = SEGMENT_WORDS / 4;
 /// Bytes of keys that wait to be sent as recency hints; more are dropped, they are only hints.
 const HINT_BYTES_MAX: usize = 16 * 1024;
 
@@ -57,7 +63,10 @@ impl Commons {
 
 /// No memory for an item, after evicting all that this shard could.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct NoRoom;
+pub(super) struct NoRoom {
+    /// How many segments it takes.
+    pub segments: usize,
+}
 
 /// What an item becomes.
 pub(super) struct Put<'a> {
@@ -88,6 +97,8 @@ pub(super) struct Shard {
     pub hints: Vec<u8>,
     /// Where the background pass for expired items goes on.
     pub reap_bucket: usize,
+    /// With fewer dead words no segment is worth emptying while there is something to evict.
+    dead_suffices: usize,
 }
 
 /// Positions in the change list. One peer, so one set of them.
@@ -116,10 +127,10 @@ pub(super) struct Cursors {
 }
 
 impl Shard {
-    pub fn new(pool: &Pool) -> Shard {
+    pub fn new() -> Shard {
         Shard {
             arena: Arena::new(),
-            table: Table::new(pool),
+            table: Table::new(),
             lru: List::new(),
             tombstones: List::new(),
             tombstone_count: 0,
@@ -142,6 +153,7 @@ impl Shard {
             last_eviction: None,
             hints: Vec::new(),
             reap_bucket: 0,
+            dead_suffices: SEGMENT_WORDS,
         }
     }
 
@@ -223,8 +235,8 @@ impl Shard {
             _ => self.place(commons, moment, hash, &put.content)?,
         };
         let header = self.arena.header_mut(handle);
-        let kept = header.marks & (super::arena::OWN_CAS | super::arena::OUTSIDE);
-        header.marks = kept | put.marks;
+        let kept = header.front.marks & (OWN_CAS | CUT);
+        header.front.marks = kept | put.marks;
         header.flags = put.flags;
         header.deadline = put.deadline;
         header.version = put.version;
@@ -243,7 +255,7 @@ impl Shard {
         hash: Hash,
         content: &Content<'_>,
     ) -> Result<Handle, NoRoom> {
-        self.make_room(commons, moment, content.words(), content.outside_bytes())?;
+        self.make_room(commons, moment, content)?;
         let handle = self.arena.place(&commons.pool, content);
         // Making room may have moved or evicted the old one: look again.
         match self.table.find(&self.arena, hash, content.key) {
@@ -256,8 +268,7 @@ impl Shard {
             }
             None => {
                 let rehash = |key: &[u8]| commons.hash(key);
-                self.table
-                    .insert(&mut self.arena, &commons.pool, rehash, hash, handle);
+                self.table.insert(&mut self.arena, rehash, hash, handle);
             }
         }
         Ok(handle)
@@ -298,7 +309,7 @@ impl Shard {
         self.leave_lists(handle);
         self.arena.shrink_to_key(&commons.pool, handle);
         let header = self.arena.header_mut(handle);
-        header.marks = 0;
+        header.front.marks = 0;
         header.deadline = 0;
         self.bury(commons, handle, version);
     }
@@ -318,12 +329,12 @@ impl Shard {
         }
         let content = Content {
             key,
-            value: b"",
+            value: Value::default(),
             own_cas: None,
         };
         match self.place(commons, moment, hash, &content) {
             Ok(handle) => self.bury(commons, handle, version),
-            Err(NoRoom) => {
+            Err(NoRoom { .. }) => {
                 self.cursors.last += 1;
                 self.cursors.last_own = self.cursors.last;
                 self.cursors.comparison_due = true;
@@ -334,7 +345,7 @@ impl Shard {
 
     fn bury(&mut self, commons: &Commons, handle: Handle, version: Version) {
         let header = self.arena.header_mut(handle);
-        header.marks = TOMBSTONE;
+        header.front.marks = TOMBSTONE;
         header.version = version;
         self.last_version = self.last_version.max(version);
         self.tombstones.push_back(&mut self.arena, handle);
@@ -390,7 +401,7 @@ impl Shard {
     pub fn bump(&mut self, commons: &Commons, moment: &Moment, handle: Handle) {
         let header = self.arena.header_mut(handle);
         if !header.is(FETCHED) {
-            header.marks |= FETCHED;
+            header.front.marks |= FETCHED;
         }
         if moment.seconds.saturating_sub(header.used_at) < BUMP_INTERVAL_SECONDS {
             return;
@@ -411,11 +422,18 @@ impl Shard {
         self.lru.push_back(&mut self.arena, handle);
     }
 
-    pub fn view(&self, moment: &Moment, handle: Handle) -> ItemView<'_> {
+    /// An item as a reader sees it. `rest` is where the view keeps what it needs to show a value
+    /// that is cut.
+    pub fn view<'a>(
+        &'a self,
+        moment: &Moment,
+        handle: Handle,
+        rest: &'a mut Vec<&'a [u8]>,
+    ) -> ItemView<'a> {
         let header = self.arena.header(handle);
         ItemView {
             key: self.arena.key(handle),
-            value: self.arena.value(handle),
+            value: self.arena.value(handle, rest),
             flags: header.flags,
             cas: self.arena.cas(handle),
             ttl: moment.ttl(header.deadline),
@@ -427,55 +445,67 @@ impl Shard {
         }
     }
 
-    /// Makes the open segment hold `words` more and the limit `outside` bytes more: by taking a
-    /// segment, by moving items together, by evicting.
+    /// Reserves the segments that an item wants: from the pool, by moving items together, by
+    /// evicting.
     fn make_room(
         &mut self,
         commons: &Commons,
         moment: &Moment,
-        words: usize,
-        outside: usize,
+        content: &Content<'_>,
     ) -> Result<(), NoRoom> {
-        let pool = &commons.pool;
         loop {
-            if self.arena.fits(words) {
-                if outside == 0 || pool.has_room(outside) {
-                    return Ok(());
-                }
-            } else if pool.has_room(SEGMENT_BYTES + outside) {
-                self.arena.open_segment(pool);
+            let segments = self.arena.segments_wanted(content);
+            if self.arena.reserve(&commons.pool, segments) {
                 return Ok(());
             }
-            let dead = self.arena.words_dead();
-            let held = self.arena.segments() * SEGMENT_WORDS;
-            let sparse = dead > SEGMENT_WORDS.max(held / DEAD_FRACTION);
-            if sparse && self.evacuate_sparsest(commons)
-                || commons.evict && self.evict_oldest(commons, moment)
-                || self.evacuate_sparsest(commons)
-            {
-                continue;
+            if !commons.pool.can_ever_hold(segments) || !self.give_way(commons, moment) {
+                return Err(NoRoom { segments });
             }
-            return Err(NoRoom);
         }
     }
 
-    /// Empties the segment with the most dead words, if that is worth it.
-    fn evacuate_sparsest(&mut self, commons: &Commons) -> bool {
-        let Some((number, dead)) = self.arena.sparsest() else {
+    /// One step towards a free segment: moves items together where enough of them is dead, or
+    /// evicts one. False if there is nothing to be gained.
+    pub fn give_way(&mut self, commons: &Commons, moment: &Moment) -> bool {
+        let dead = self.arena.words_dead();
+        let held = self.arena.segments() * SEGMENT_WORDS;
+        let gain = match dead > SEGMENT_WORDS.max(held / DEAD_FRACTION) {
+            true => EVACUATION_GAIN,
+            false => EVACUATION_GAIN_CHEAP,
+        };
+        // As dead words become fewer by segments that emptied themselves, so do those that suffice.
+        self.dead_suffices = self
+            .dead_suffices
+            .min(dead + EVACUATION_PATIENCE)
+            .max(SEGMENT_WORDS);
+        dead >= self.dead_suffices && self.evacuate_sparsest(commons, gain)
+            || commons.evict && self.evict_oldest(commons, moment)
+            || self.evacuate_sparsest(commons, EVACUATION_GAIN)
+    }
+
+    /// Empties the segment with the most dead words, if that gains so many. Over the limit by one
+    /// segment until it is empty.
+    fn evacuate_sparsest(&mut self, commons: &Commons, gain: usize) -> bool {
+        let dead_before = self.arena.words_dead();
+        let Some((number, _)) = self.arena.sparsest().filter(|(_, dead)| *dead >= gain) else {
+            self.dead_suffices = dead_before + EVACUATION_PATIENCE;
             return false;
         };
-        if dead < EVACUATION_GAIN {
-            return false;
-        }
+        self.dead_suffices = SEGMENT_WORDS;
         let mut at = 0;
         while let Some(old) = self.arena.next_live(number, at) {
             at = self.arena.word_after(old);
-            if !self.arena.fits(self.arena.header(old).words_needed()) {
-                // Over the limit by one segment until this one is empty.
-                self.arena.open_segment(&commons.pool);
+            match self.arena.front(old).kind() {
+                Kind::Part => self.arena.relocate_part(&commons.pool, old),
+                Kind::Item => {
+                    let new = self.arena.relocate(&commons.pool, old);
+                    self.moved(commons, old, new);
+                }
+                Kind::Page => {
+                    let new = self.arena.relocate(&commons.pool, old);
+                    self.table.page_moved(&self.arena, new);
+                }
             }
-            let new = self.arena.relocate(&commons.pool, old);
-            self.moved(commons, old, new);
             self.counters.items_moved += 1;
         }
         self.counters.segments_emptied += 1;
@@ -519,7 +549,9 @@ impl Shard {
         self.counters.evicted_unfetched += u64::from(!header.is(FETCHED));
         let version = header.version;
         if commons.evictions.is_on() {
-            commons.evictions.note(&self.view(moment, handle));
+            commons
+                .evictions
+                .note(&self.view(moment, handle, &mut Vec::new()));
         }
         if self.peer_may_have_older(commons, handle) {
             self.entomb(commons, handle, version);

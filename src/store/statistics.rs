@@ -1,6 +1,6 @@
 //! What the store holds, summed over its shards.
 
-use super::arena::NIL;
+use super::blob::{Handle, NIL};
 use super::clock::unix_ms_of;
 use super::pool::{SEGMENT_BYTES, SEGMENT_WORDS};
 use super::{Counters, Store};
@@ -14,7 +14,7 @@ pub struct Statistics {
     pub items: u64,
     /// Tombstones kept for the peer.
     pub tombstones: u64,
-    /// Bytes in use: segments, outside values, hash buckets.
+    /// Bytes of the segments in use.
     pub bytes: u64,
     /// Bytes of items and tombstones alone: headers, keys and values.
     pub item_bytes: u64,
@@ -30,7 +30,7 @@ pub struct Statistics {
     pub segments: u64,
     /// Words of 8 bytes in a segment.
     pub segment_words: u64,
-    /// Words in segments that items and tombstones use.
+    /// Words in segments that items, tombstones and hash buckets use.
     pub words: u64,
     /// Seconds since zero of the last use of the item that is longest unused.
     pub oldest_use_s: Option<u32>,
@@ -59,14 +59,16 @@ impl Store {
             flushed_at_s: self.flushed_at_s(),
             ..Statistics::default()
         };
-        let mut last_eviction = (0, 0);
+        let (mut last_eviction, mut pages_bytes) = ((0, 0), 0);
         for shard in &self.shards {
             let shard = shard.0.lock();
             sum.counters.add(&shard.counters);
             sum.items += shard.items() as u64;
             sum.tombstones += shard.tombstone_count as u64;
             sum.buckets += shard.table.buckets() as u64;
-            sum.bucket_bytes += shard.table.bytes() as u64;
+            let pages = shard.table.pages();
+            let page_bytes: usize = pages.iter().map(|page| shard.arena.blob_bytes(*page)).sum();
+            pages_bytes += page_bytes as u64;
             sum.segments += shard.arena.segments() as u64;
             sum.words += shard.arena.words_live() as u64;
             last_eviction = last_eviction.max(shard.last_eviction.unwrap_or_default());
@@ -75,11 +77,8 @@ impl Store {
             sum.oldest_use_s = [sum.oldest_use_s, oldest_use].into_iter().flatten().min();
         }
         sum.evicted_idle_s = last_eviction.1;
-        // The pool also counts what is not an item: buckets, and what is unused of segments. The
-        // shards were read one after the other, so the difference may be off for a moment.
-        let segment_bytes = sum.segments * SEGMENT_BYTES as u64;
-        let outside = sum.bytes.saturating_sub(segment_bytes + sum.bucket_bytes);
-        sum.item_bytes = sum.words * 8 + outside;
+        sum.item_bytes = sum.words * 8 - pages_bytes;
+        sum.bucket_bytes = sum.buckets * size_of::<Handle>() as u64;
         sum
     }
 

@@ -1,28 +1,44 @@
 //! Linear hashing: a table of chains that grows and shrinks by one bucket at a time, so that no
 //! insertion ever waits for millions of items to be rehashed.
+//!
+//! Buckets stand in pages, and pages in segments like everything else: what they take is within
+//! the memory limit, and returns to the common pool. A page that finds no room in the open segment
+//! waits for the next one; until then chains are a little longer.
 
-use super::arena::{Arena, Handle, NIL};
+use super::arena::Arena;
+use super::blob::{Handle, NIL};
 use super::pool::Pool;
 
+/// Buckets that every table has, outside of pages.
 const BUCKETS_MIN: usize = 16;
-/// Buckets are reserved in steps of a quarter, so that little is allocated in vain.
-const RESERVE_STEP: usize = 4;
+/// Buckets in a page.
+const PAGE_BUCKETS: usize = 128;
+/// Bytes of a page.
+const PAGE_BYTES: usize = PAGE_BUCKETS * size_of::<Handle>();
+/// Buckets that one insertion may add, so that a table that had to wait catches up.
+const GROWTH_STEPS: usize = 4;
 
 /// Hash of a key, seeded by the store.
 pub(super) type Hash = u64;
 
 /// Buckets of one shard. The chains run through the items.
 pub(super) struct Table {
-    buckets: Vec<Handle>,
+    first: [Handle; BUCKETS_MIN],
+    pages: Vec<Handle>,
+    /// Buckets in use.
+    count: usize,
     /// Keys in the table.
     len: usize,
 }
 
 impl Table {
-    pub fn new(pool: &Pool) -> Table {
-        let buckets = vec![NIL; BUCKETS_MIN];
-        pool.add(buckets.capacity() * size_of::<Handle>());
-        Table { buckets, len: 0 }
+    pub const fn new() -> Table {
+        Table {
+            first: [NIL; BUCKETS_MIN],
+            pages: Vec::new(),
+            count: BUCKETS_MIN,
+            len: 0,
+        }
     }
 
     /// Keys in the table.
@@ -31,7 +47,7 @@ impl Table {
     }
 
     pub fn find(&self, arena: &Arena, hash: Hash, key: &[u8]) -> Option<Handle> {
-        let mut at = self.buckets[self.bucket_of(hash)];
+        let mut at = self.bucket(arena, self.bucket_of(hash));
         while at != NIL {
             if arena.key(at) == key {
                 return Some(at);
@@ -44,15 +60,16 @@ impl Table {
     pub fn insert(
         &mut self,
         arena: &mut Arena,
-        pool: &Pool,
         rehash: impl Fn(&[u8]) -> Hash,
         hash: Hash,
         handle: Handle,
     ) {
         self.push(arena, self.bucket_of(hash), handle);
         self.len += 1;
-        if self.len > self.buckets.len() + self.buckets.len() / 4 {
-            self.grow(arena, pool, rehash);
+        for _ in 0..GROWTH_STEPS {
+            if self.len <= self.count + self.count / 4 || !self.grow(arena, &rehash) {
+                break;
+            }
         }
     }
 
@@ -62,36 +79,62 @@ impl Table {
         self.relink(arena, hash, old, new);
     }
 
+    /// A page of buckets moved to `new`.
+    pub fn page_moved(&mut self, arena: &Arena, new: Handle) {
+        self.pages[arena.page_number(new)] = new;
+    }
+
     /// Takes an item out.
     pub fn remove(&mut self, arena: &mut Arena, pool: &Pool, hash: Hash, handle: Handle) {
         let next = arena.header(handle).bucket_next;
         self.relink(arena, hash, handle, next);
         self.len -= 1;
-        if self.buckets.len() > BUCKETS_MIN && self.len < self.buckets.len() / 2 {
+        if self.count > BUCKETS_MIN && self.len < self.count / 2 {
             self.shrink(arena, pool);
         }
     }
 
     /// Number of buckets, for a walk over all of them.
     pub const fn buckets(&self) -> usize {
-        self.buckets.len()
+        self.count
     }
 
-    /// Bytes of the buckets, as the pool counts them.
-    pub fn bytes(&self) -> usize {
-        self.buckets.capacity() * size_of::<Handle>()
+    /// Pages of buckets, each a blob of the arena.
+    pub fn pages(&self) -> &[Handle] {
+        &self.pages
     }
 
     /// The first item of a bucket, [`NIL`] where it is empty or there is no such bucket.
-    pub fn first_of(&self, bucket: usize) -> Handle {
-        self.buckets.get(bucket).copied().unwrap_or(NIL)
+    pub fn first_of(&self, arena: &Arena, bucket: usize) -> Handle {
+        if bucket < self.count {
+            self.bucket(arena, bucket)
+        } else {
+            NIL
+        }
+    }
+
+    fn bucket(&self, arena: &Arena, bucket: usize) -> Handle {
+        match bucket.checked_sub(BUCKETS_MIN) {
+            None => self.first[bucket],
+            Some(paged) => arena.page(self.pages[paged / PAGE_BUCKETS])[paged % PAGE_BUCKETS],
+        }
+    }
+
+    fn bucket_mut<'a>(&'a mut self, arena: &'a mut Arena, bucket: usize) -> &'a mut Handle {
+        match bucket.checked_sub(BUCKETS_MIN) {
+            None => &mut self.first[bucket],
+            Some(paged) => {
+                let page = arena.page_mut(self.pages[paged / PAGE_BUCKETS]);
+                &mut page[paged % PAGE_BUCKETS]
+            }
+        }
     }
 
     fn relink(&mut self, arena: &mut Arena, hash: Hash, old: Handle, heir: Handle) {
         let bucket = self.bucket_of(hash);
-        let mut at = self.buckets[bucket];
+        let mut at = self.bucket(arena, bucket);
         if at == old {
-            self.buckets[bucket] = heir;
+            *self.bucket_mut(arena, bucket) = heir;
             return;
         }
         while arena.header(at).bucket_next != old {
@@ -103,52 +146,55 @@ impl Table {
     /// With `n` buckets and `p` the largest power of two not above it: a hash names one of `2p`
     /// places, of which those not split off yet lie `p` lower.
     fn bucket_of(&self, hash: Hash) -> usize {
-        let count = self.buckets.len();
-        let power = 1usize << (usize::BITS - 1 - count.leading_zeros());
+        let power = 1usize << self.count.ilog2();
         let wide = hash as usize & (2 * power - 1);
-        if wide < count {
+        if wide < self.count {
             wide
         } else {
             wide & (power - 1)
         }
     }
 
-    fn grow(&mut self, arena: &mut Arena, pool: &Pool, rehash: impl Fn(&[u8]) -> Hash) {
-        if self.buckets.len() == self.buckets.capacity() {
-            let step = self.buckets.len() / RESERVE_STEP;
-            self.buckets.reserve_exact(step);
-            pool.add(step * size_of::<Handle>());
+    /// Adds a bucket and splits its chain off. False where there is no room for another page now.
+    fn grow(&mut self, arena: &mut Arena, rehash: impl Fn(&[u8]) -> Hash) -> bool {
+        let count = self.count;
+        if (count - BUCKETS_MIN) / PAGE_BUCKETS == self.pages.len() {
+            let Some(page) = arena.place_page(self.pages.len(), PAGE_BYTES) else {
+                return false;
+            };
+            self.pages.push(page);
         }
-        let count = self.buckets.len();
-        let power = 1usize << (usize::BITS - 1 - count.leading_zeros());
-        self.buckets.push(NIL);
-        let mut at = std::mem::replace(&mut self.buckets[count - power], NIL);
+        let power = 1usize << count.ilog2();
+        self.count += 1;
+        *self.bucket_mut(arena, count) = NIL;
+        let mut at = std::mem::replace(self.bucket_mut(arena, count - power), NIL);
         while at != NIL {
             let next = arena.header(at).bucket_next;
             let bucket = self.bucket_of(rehash(arena.key(at)));
             self.push(arena, bucket, at);
             at = next;
         }
+        true
     }
 
     fn shrink(&mut self, arena: &mut Arena, pool: &Pool) {
-        let mut at = self.buckets.pop().expect("more buckets than the fewest");
-        let count = self.buckets.len();
-        let power = 1usize << (usize::BITS - 1 - count.leading_zeros());
+        let last = self.count - 1;
+        let mut at = self.bucket(arena, last);
+        self.count = last;
+        let power = 1usize << last.ilog2();
         while at != NIL {
             let next = arena.header(at).bucket_next;
-            self.push(arena, count - power, at);
+            self.push(arena, last - power, at);
             at = next;
         }
-        if self.buckets.capacity() > 2 * count {
-            let before = self.buckets.capacity();
-            self.buckets.shrink_to(count + count / RESERVE_STEP);
-            pool.subtract((before - self.buckets.capacity()) * size_of::<Handle>());
+        if (last - BUCKETS_MIN).is_multiple_of(PAGE_BUCKETS) {
+            let page = self.pages.pop().expect("the last bucket stood in a page");
+            arena.forget(pool, page);
         }
     }
 
     fn push(&mut self, arena: &mut Arena, bucket: usize, handle: Handle) {
-        arena.header_mut(handle).bucket_next = self.buckets[bucket];
-        self.buckets[bucket] = handle;
+        let first = std::mem::replace(self.bucket_mut(arena, bucket), handle);
+        arena.header_mut(handle).bucket_next = first;
     }
 }

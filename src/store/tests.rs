@@ -1,5 +1,7 @@
+mod parts;
+
 use super::*;
-use crate::command::{Applied, Exptime, Life, Mutation, Record, StoreMode};
+use crate::command::{Applied, Exptime, Life, Mutation, Record, StoreMode, Value};
 
 const ZERO_UNIX_MS: u64 = 1_700_000_000_000;
 
@@ -71,14 +73,15 @@ fn contents(store: &Store, now: Instant) -> Vec<String> {
     for shard in &store.shards {
         let shard = shard.0.lock();
         let mut at = shard.lru.front;
-        while at != arena::NIL {
-            let view = shard.view(&store.moment(now), at);
+        while at != blob::NIL {
+            let mut rest = Vec::new();
+            let view = shard.view(&store.moment(now), at, &mut rest);
             let header = shard.arena.header(at);
             items.push(format!(
                 "{} {} {:?} {} {} {:?}",
                 String::from_utf8_lossy(view.key),
                 header.version,
-                String::from_utf8_lossy(view.value),
+                String::from_utf8_lossy(&view.value.to_vec()),
                 view.flags,
                 view.cas,
                 view.ttl,
@@ -369,7 +372,7 @@ fn an_older_change_that_arrives_late_is_refused_by_the_tombstone() {
     store.delete(seconds(6), &delete(b"k"));
     let older = Mutation::Item {
         key: b"k",
-        value: b"old",
+        value: Value::whole(b"old"),
         flags: 0,
         life: Life::Forever,
         version: (ZERO_UNIX_MS + 5_500) << 16,

@@ -1,8 +1,7 @@
 //! `stats items` and `stats slabs`: everything is in class 1.
 //!
 //! There is one LRU, which memcached would call cold. A chunk is a word of 8 bytes and a page is a
-//! segment, so that used, free and total chunks say how full the segments are. Values too large for
-//! a segment are only in `total_malloced`.
+//! segment, so that used, free and total chunks say how full the segments are.
 
 use vrrp::time::Instant;
 

@@ -3,7 +3,7 @@
 use super::header::HEADER_LENGTH;
 use super::opcode::{Opcode, Operation};
 use super::{Form, MAGIC_RESPONSE};
-use crate::command::{ItemView, Outcome};
+use crate::command::{ItemView, Outcome, Value};
 use crate::protocol::RequestError;
 use crate::protocol::error::Status;
 
@@ -13,7 +13,7 @@ impl Form<'_> {
     pub(in crate::protocol) fn hit(&self, item: &ItemView<'_>, out: &mut Vec<u8>) {
         let key = if self.shows_key() { item.key } else { &[] };
         let value = if self.operation() == Some(Operation::Touch) {
-            &[]
+            Value::default()
         } else {
             item.value
         };
@@ -36,7 +36,7 @@ impl Form<'_> {
             let body = Body {
                 extras: &[],
                 key,
-                value: &[],
+                value: Value::default(),
             };
             self.response(Status::NotFound, 0, body, out);
         } else {
@@ -57,7 +57,7 @@ impl Form<'_> {
                 let body = Body {
                     extras: &[0; 4],
                     key: &[],
-                    value: &[],
+                    value: Value::default(),
                 };
                 self.response(Status::Success, 0, body, out);
             }
@@ -85,7 +85,7 @@ impl Form<'_> {
                 Body {
                     extras: &[],
                     key: &[],
-                    value,
+                    value: Value::whole(value),
                 },
                 out,
             );
@@ -102,7 +102,7 @@ impl Form<'_> {
         let body = Body {
             extras: &[],
             key: name.as_bytes(),
-            value,
+            value: Value::whole(value),
         };
         self.response(Status::Success, 0, body, out);
     }
@@ -121,7 +121,7 @@ impl Form<'_> {
         let body = Body {
             extras: &[],
             key: &[],
-            value: status.body().as_bytes(),
+            value: Value::whole(status.body().as_bytes()),
         };
         self.response(status, 0, body, out);
     }
@@ -149,7 +149,7 @@ impl Form<'_> {
         out.extend_from_slice(&header);
         out.extend_from_slice(body.extras);
         out.extend_from_slice(body.key);
-        out.extend_from_slice(body.value);
+        body.value.append_to(out);
     }
 }
 
@@ -157,5 +157,5 @@ impl Form<'_> {
 struct Body<'a> {
     extras: &'a [u8],
     key: &'a [u8],
-    value: &'a [u8],
+    value: Value<'a>,
 }

@@ -35,7 +35,7 @@ impl Form<'_> {
         }
         out.extend_from_slice(b"\r\n");
         if self.value {
-            out.extend_from_slice(item.value);
+            item.value.append_to(out);
             out.extend_from_slice(b"\r\n");
         }
     }

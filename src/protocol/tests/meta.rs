@@ -1,5 +1,5 @@
 use super::{ITEM, check, check_outcome, check_refusal, check_reply};
-use crate::command::{ItemView, Outcome};
+use crate::command::{ItemView, Outcome, Value};
 use crate::protocol::{Reply, RequestError};
 
 /// A meta command of one line.
@@ -269,7 +269,7 @@ fn a_hit_marks_stale_and_won_items() {
         "mg fruit v",
         ItemView {
             win_sent: true,
-            value: b"",
+            value: Value::default(),
             ..ITEM
         },
         "VA 0 Z\r\n\r\n",

@@ -1,5 +1,5 @@
 use super::{ITEM, check, check_outcome, check_refusal, check_reply};
-use crate::command::{ItemView, Outcome};
+use crate::command::{ItemView, Outcome, Value};
 use crate::protocol::{Reply, RequestError};
 
 const LONG_KEY: &str = concat!(
@@ -301,7 +301,7 @@ fn a_hit_shows_key_flags_length_and_value() {
     );
     let plain = ItemView {
         flags: 0,
-        value: b"",
+        value: Value::default(),
         ..ITEM
     };
     let hit = |reply: &Reply<'_>, out: &mut Vec<u8>| reply.hit(false, &plain, out);

@@ -25,7 +25,7 @@ pub(in crate::protocol) fn value(with_cas: bool, item: &ItemView<'_>, out: &mut 
         number(item.cas, out);
     }
     out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(item.value);
+    item.value.append_to(out);
     out.extend_from_slice(b"\r\n");
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::command::{Life, MARK_STALE, Mutation, Record};
+use crate::command::{Life, MARK_STALE, Mutation, Record, Value};
 use crate::replication::record::ChangesWriter;
 
 fn check(frame: &Frame<'_>) {
@@ -64,7 +64,7 @@ fn records_come_back_as_they_were_written() {
     let records = [
         Record::Mutation(Mutation::Item {
             key: b"k",
-            value: b"value",
+            value: Value::whole(b"value"),
             flags: 3,
             life: Life::Remaining { millis: 1500 },
             version: 42,
