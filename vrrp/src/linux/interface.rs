@@ -38,6 +38,14 @@ impl Interface {
         }))
     }
 
+    /// The address to advertise `virtual_addresses` from, of their family; `None` where there is none.
+    pub fn primary(&self, virtual_addresses: &[IpAddr]) -> Option<IpAddr> {
+        match virtual_addresses.first() {
+            Some(IpAddr::V6(_)) => self.primary_ipv6(virtual_addresses).map(IpAddr::V6),
+            Some(IpAddr::V4(_)) | None => self.primary_ipv4(virtual_addresses).map(IpAddr::V4),
+        }
+    }
+
     /// The address to send from: the first that is not virtual.
     ///
     /// Virtual are those in `virtual_addresses` and those left behind by an earlier run (marked).
@@ -157,6 +165,11 @@ mod tests {
         );
         let link_local = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2);
         assert_eq!(interface.primary_ipv6(&virtual_addresses), Some(link_local));
+        let own = IpAddr::from([10, 0, 0, 1]);
+        assert_eq!(interface.primary(&virtual_addresses), Some(own));
+        let virtual_addresses = [held("fd00::100").address];
+        let own = held("fe80::100").address;
+        assert_eq!(interface.primary(&virtual_addresses), Some(own));
     }
 
     #[test]

@@ -156,6 +156,9 @@ pub struct Advertisement {
     /// to 40.95 s in version 3. Never zero when sent.
     pub interval: Duration,
     /// The virtual router's addresses, 1 to 255 of one family.
+    ///
+    /// RFC 9568 §5.2.9 wants a link-local one first among those of IPv6, by which hosts know their
+    /// router. An address of a service needs none, so that is left to the caller, as in keepalived.
     pub addresses: Vec<IpAddr>,
     /// [`Authentication::None`] in version 3.
     pub authentication: Authentication,
@@ -170,8 +173,6 @@ pub enum EncodeError {
     AddressCount,
     /// Addresses of both families, of another family than the source, or IPv6 in version 2.
     AddressFamily,
-    /// The first IPv6 address is not link-local. RFC 9568 §5.2.9.
-    LinkLocalFirst,
     /// The interval is zero, too long, or finer than the version can say.
     Interval,
     /// A password in version 3.
@@ -186,7 +187,6 @@ impl fmt::Display for EncodeError {
             EncodeError::AddressFamily => {
                 "the addresses must be of one family, that of the source, and IPv4 in version 2"
             }
-            EncodeError::LinkLocalFirst => "the first IPv6 address must be link-local (fe80::/10)",
             EncodeError::Interval => {
                 "the interval must be whole seconds up to 255 s in version 2, \
                  hundredths of a second up to 40.95 s in version 3"
@@ -214,9 +214,6 @@ impl Advertisement {
             .any(|address| address.is_ipv4() != first.is_ipv4())
         {
             return Err(EncodeError::AddressFamily);
-        }
-        if matches!(first, IpAddr::V6(first) if !first.is_unicast_link_local()) {
-            return Err(EncodeError::LinkLocalFirst);
         }
         match self.version {
             Version::V2 => v2::check(self),

@@ -101,11 +101,6 @@ fn what_the_wire_cannot_say_is_refused() {
         encode_error(|a| a.addresses = vec![LINK_LOCAL], v3),
         EncodeError::AddressFamily
     );
-    let global = IpAddr::from([0xfd77, 0, 0, 0, 0, 0, 0, 1]);
-    assert_eq!(
-        encode_error(|a| a.addresses = vec![global], v3),
-        EncodeError::LinkLocalFirst
-    );
     assert_eq!(
         encode_error(|a| a.interval = millis(1500), v2),
         EncodeError::Interval
@@ -160,6 +155,18 @@ fn the_longest_message_survives_the_way_there_and_back() {
         receiver.accept(datagram).expect("accepted").advertisement,
         sent
     );
+}
+
+#[test]
+fn a_service_address_of_ipv6_needs_no_link_local_one_before_it() {
+    let mut sent = advertisement(Version::V3);
+    let global = IpAddr::from([0xfd77, 0, 0, 0, 0, 0, 0, 1]);
+    sent.addresses = vec![global];
+    let message = sent
+        .encode(LINK_LOCAL, IpAddr::V6(GROUP_IPV6))
+        .expect("representable");
+    assert_eq!(message[3], 1);
+    assert_eq!(message[8..10], [0xfd, 0x77]);
 }
 
 #[test]

@@ -1,3 +1,31 @@
+//! Each clause of section 6.4 of both RFCs, and the test that shows it:
+//!
+//! | state | clause | test |
+//! |---|---|---|
+//! | Initialize | Startup, priority 255 | `the_address_owner_starts_as_master` |
+//! | | Startup, else | `everyone_else_starts_as_backup_and_waits_master_down_interval` |
+//! | | anything else is ignored | `before_startup_nothing_is_heard_and_nothing_is_due` |
+//! | Backup | no ARP or packets for the addresses | `silence_makes_a_backup_master`: only then they are added |
+//! | | Shutdown | `shutdown_as_backup_is_silent` |
+//! | | Master_Down_Timer fires | `silence_makes_a_backup_master` |
+//! | | priority 0: Skew_Time | `priority_zero_makes_backup_wait_only_skew_time` |
+//! | | priority not below ours | `a_higher_or_equal_priority_resets_the_timer` |
+//! | | Preempt_Mode false | `a_lower_priority_resets_the_timer_without_preemption` |
+//! | | else discard | `a_lower_priority_is_discarded_when_preempting` |
+//! | | interval of the master (9568) | `a_backup_adopts_the_masters_interval_in_version_3` |
+//! | | not of a discarded one (9568) | `a_discarded_advertisement_does_not_change_the_interval` |
+//! | Master | Shutdown | `shutdown_as_master_removes_the_addresses_and_then_says_priority_zero`, `shutdown_of_the_address_owner_says_priority_zero_too` |
+//! | | Adver_Timer fires | `a_master_advertises_every_interval` |
+//! | | priority 0 | `priority_zero_makes_a_master_advertise_at_once` |
+//! | | greater priority | `a_higher_priority_demotes_without_priority_zero` |
+//! | | equal priority, greater address | `an_equal_priority_from_a_higher_address_demotes`, `an_equal_priority_is_settled_by_the_primary_addresses_of_ipv6_too` |
+//! | | interval of the new master (9568) | `a_demoted_master_waits_by_the_new_masters_interval_in_version_3` |
+//! | | else: discard (3768), advertise (9568) | `the_winner_of_two_masters_advertises_and_announces_at_once` |
+//! | owner | 7.1: receives none | `the_address_owner_ignores_advertisements` |
+//!
+//! Section 6.1, the timers' lengths, is in `timers.rs`; section 7.1, what is received at all, in
+//! `packet/tests.rs` and `tests/vectors.rs`.
+
 use super::*;
 use crate::packet::Authentication;
 use Event::{AddAddresses, Advertise, Announce, RemoveAddresses};
@@ -238,6 +266,18 @@ fn shutdown_as_backup_is_silent() {
     assert_eq!(router.due_nanos(), None);
 }
 
+#[test]
+fn shutdown_of_the_address_owner_says_priority_zero_too() {
+    let mut router = Fixture::new(config(Version::V3, 255));
+    router.drain();
+    router.0.shutdown(at(500));
+    let stopped = changed(Role::Master, Role::Initialize, Reason::Shutdown);
+    assert_eq!(
+        router.drain(),
+        [RemoveAddresses, Advertise { priority: 0 }, stopped]
+    );
+}
+
 // RFC 3768 §6.4.3, RFC 9568 §6.4.3: Master
 
 #[test]
@@ -302,9 +342,34 @@ fn an_equal_priority_from_a_higher_address_demotes() {
 }
 
 #[test]
+fn an_equal_priority_is_settled_by_the_primary_addresses_of_ipv6_too() {
+    let link_local = |last| IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, last]);
+    let mut of_ipv6 = config(Version::V3, 100);
+    of_ipv6.primary_address = link_local(2);
+    of_ipv6.addresses = vec![IpAddr::from([0xfd77, 0, 0, 0, 0, 0, 0, 0x100])];
+    let mut router = Fixture::new(of_ipv6);
+    router.drain();
+    router.timeout(at(3_610));
+    assert_eq!(router.role(), Role::Master);
+    assert_eq!(
+        router.hear(4_000, link_local(1), 100),
+        [Advertise { priority: 100 }, Announce]
+    );
+    let demoted = changed(Role::Master, Role::Backup, Reason::HigherAddressHeard);
+    assert_eq!(
+        router.hear(4_100, link_local(3), 100),
+        [RemoveAddresses, demoted]
+    );
+}
+
+#[test]
 fn the_winner_of_two_masters_advertises_and_announces_at_once() {
-    for (source, priority) in [(HIGHER, 99), (LOWER, 100)] {
-        let mut router = Fixture::master(Version::V2, 100);
+    for (version, source, priority) in [
+        (Version::V2, HIGHER, 99),
+        (Version::V2, LOWER, 100),
+        (Version::V3, HIGHER, 99),
+    ] {
+        let mut router = Fixture::master(version, 100);
         for now in [10_200, 11_000, 12_000] {
             router.timeout(at(now));
         }
