@@ -26,6 +26,10 @@ fn run(invocation: Invocation) -> ExitCode {
             }
             Err(error) => refuse(&error),
         },
+        Invocation::Clear(path) => match config::load(&path) {
+            Ok(config) => server::leftover::clear(&config),
+            Err(error) => refuse(&error),
+        },
         Invocation::Status { admin, json } => server::ask::status(admin, json),
         Invocation::Failover { admin, force } => server::ask::failover(admin, force),
         Invocation::Demo(options) => server::demo::run(&options),

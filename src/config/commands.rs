@@ -1,4 +1,4 @@
-//! The commands beside serving: `check`, `status`, `failover`, `demo`, and the guard.
+//! The commands beside serving: `check`, `clear`, `status`, `failover`, `demo`, and the guard.
 
 use super::address::listen_address;
 use super::error::{ConfigError, Fault, Origin, Sourced};
@@ -12,13 +12,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// The commands by name, for suggestions.
-pub(super) const NAMES: &[&str] = &["check", "status", "failover", "demo"];
+pub(super) const NAMES: &[&str] = &["check", "clear", "status", "failover", "demo"];
 
 /// Shortest interval of the demo's pair, so that a busy machine does not fail over by itself.
 const DEMO_INTERVAL_MIN: Duration = Duration::from_millis(50);
 
 /// The commands as the parser knows them.
-pub(super) fn all() -> [Command; 5] {
+pub(super) fn all() -> [Command; 6] {
     let file = |argument: Arg| argument.value_parser(value_parser!(OsString));
     let switch = |name: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue);
     let value = |name: &'static str| Arg::new(name).long(name);
@@ -28,10 +28,14 @@ pub(super) fn all() -> [Command; 5] {
             .arg(value("admin"))
             .arg(file(value("config")))
     };
-    [
-        Command::new("check")
+    let of_file = |name| {
+        Command::new(name)
             .arg(file(Arg::new("FILE").required_unless_present("help")))
-            .arg(help_flag()),
+            .arg(help_flag())
+    };
+    [
+        of_file("check"),
+        of_file("clear"),
         admin("status").arg(switch("json")).arg(help_flag()),
         admin("failover").arg(switch("force")).arg(help_flag()),
         Command::new("demo")
@@ -53,12 +57,8 @@ pub(super) fn read(name: &str, matches: &ArgMatches) -> Result<Invocation, Confi
         return Ok(Invocation::Help(help::help()));
     }
     match name {
-        "check" => {
-            let file = matches.get_one::<OsString>("FILE");
-            Ok(Invocation::Check(
-                file.map(PathBuf::from).unwrap_or_default(),
-            ))
-        }
+        "check" => Ok(Invocation::Check(file_of(matches))),
+        "clear" => Ok(Invocation::Clear(file_of(matches))),
         "status" => Ok(Invocation::Status {
             admin: admin(matches)?,
             json: matches.get_flag("json"),
@@ -69,6 +69,12 @@ pub(super) fn read(name: &str, matches: &ArgMatches) -> Result<Invocation, Confi
         }),
         _ => demo(matches).map(Invocation::Demo),
     }
+}
+
+/// The argument FILE.
+fn file_of(matches: &ArgMatches) -> PathBuf {
+    let file = matches.get_one::<OsString>("FILE");
+    file.map(PathBuf::from).unwrap_or_default()
 }
 
 /// Where the server of this host answers: `--admin`, the file of `--config`, or the usual address.

@@ -65,6 +65,10 @@ const COMMANDS: &[(&str, &str)] = &[
         "read a configuration file and say what is wrong with it",
     ),
     (
+        "clear FILE",
+        "remove virtual addresses that a server with this\nconfiguration file left when it died",
+    ),
+    (
         "status [--json]",
         "show the state of the server on this host",
     ),

@@ -53,6 +53,8 @@ pub enum Invocation {
     Serve(Box<Config>),
     /// Read this configuration file with [`load`] and say what is wrong with it.
     Check(PathBuf),
+    /// Remove virtual addresses of this configuration file that nobody serves any more.
+    Clear(PathBuf),
     /// Show the state of the server that answers at `admin`.
     Status {
         /// Where to ask.

@@ -14,6 +14,7 @@ mod seen;
 mod tests;
 
 use std::cmp::Ordering;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use vrrp::time::Instant;
@@ -26,6 +27,8 @@ pub const INCOMPLETE_DROP: u8 = 100;
 pub const TAKEOVER_PRIORITY_MAX: u8 = 254;
 /// A heartbeat older than this no longer speaks for the peer.
 pub const HEARTBEAT_FRESH: Duration = Duration::from_millis(300);
+/// What a master says of being complete counts so long after the hello: it may have become so by it.
+pub const MEETING: Duration = Duration::from_millis(500);
 /// What the join hold adds to Master_Down_Interval by default.
 pub const JOIN_HOLD_EXTRA: Duration = Duration::from_secs(2);
 /// Join hold of a node without VRRP.
@@ -111,10 +114,11 @@ pub fn claim(rules: &Rules, seen: &Seen, now: Instant) -> Claim {
     if let Some(died_at) = seen.master_died_at {
         // The link or a refused port confirmed it: a complete node need not wait for others.
         let at = if complete { died_at } else { died_at + skew };
-        return Claim {
-            at,
-            reason: "the master's process is gone",
+        let reason = match seen.master_handed_over {
+            true => "the master has handed over",
+            false => "the master's process is gone",
         };
+        return Claim { at, reason };
     }
     if let Some(left_at) = seen.priority_zero_at {
         return Claim {
@@ -158,9 +162,11 @@ fn claim_by_silence(rules: &Rules, seen: &Seen, now: Instant, skew: Duration) ->
 }
 
 /// The link fell silent together with the advertisements: two missed ones are enough. It counts
-/// only if the link was alive within an interval before the last sign of the master.
+/// only if the link was alive within an interval before the last sign of the master, and if that
+/// was the peer.
 fn link_is_silent_witness(rules: &Rules, seen: &Seen) -> bool {
     match (seen.link_heard_at, seen.master_sign_at) {
+        _ if seen.is_third_master() => false,
         (Some(link), Some(sign)) => link <= sign && sign.since(link) <= rules.interval,
         _ => false,
     }
@@ -173,7 +179,9 @@ fn yields_to_complete(rules: &Rules, seen: &Seen, now: Instant) -> bool {
         return false;
     }
     if let Some(peer) = seen.fresh_peer(now) {
-        return peer.standing.master && !peer.standing.complete;
+        // Meeting an empty node completes a master, and it says so with its next heartbeat.
+        let met = seen.hello_at.is_none_or(|at| now.since(at) >= MEETING);
+        return met && peer.standing.master && !peer.standing.complete;
     }
     let Some(hello_priority) = seen.hello_priority else {
         return false;
@@ -182,7 +190,10 @@ fn yields_to_complete(rules: &Rules, seen: &Seen, now: Instant) -> bool {
         .advertisement_at
         .is_some_and(|at| now.since(at) < rules.interval);
     let dropped = hello_priority.saturating_sub(INCOMPLETE_DROP).max(1);
-    recent && seen.advertised_priority == dropped && dropped != hello_priority
+    recent
+        && !seen.advertised_by_third
+        && seen.advertised_priority == dropped
+        && dropped != hello_priority
 }
 
 /// Both are BACKUP: whether the peer is the one to go first.
@@ -198,6 +209,45 @@ fn outranked_at_rest(rules: &Rules, seen: &Seen, peer: &PeerSeen, now: Instant) 
         peer.node_id,
     );
     theirs > ours
+}
+
+/// What a master makes of an advertisement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rival {
+    /// The link knows the better master: this node.
+    Lesser,
+    /// The link knows the better master: the other one.
+    Better,
+    /// The link, fresh, says that the peer is BACKUP: the advertisement is older than that, or is
+    /// not the peer's. A peer that has just become master says so over the link at once.
+    Contradicted,
+    /// The link cannot tell: VRRP's own comparison decides.
+    Unknown,
+}
+
+/// What a master makes of an advertisement that came from `source`.
+///
+/// The link speaks for the peer alone. A third router, whose address is not the one that the peer's
+/// hello told, is obeyed as the RFC says: an operator who replaces hosts has put it there, and
+/// nothing in VRRP could tell it from somebody who only claims to be one.
+pub fn rival(
+    rules: &Rules,
+    seen: &Seen,
+    now: Instant,
+    master_since: Instant,
+    source: IpAddr,
+) -> Rival {
+    if seen.is_third(source) {
+        return Rival::Unknown;
+    }
+    match yields_as_master(rules, seen, now, master_since) {
+        Some(true) => Rival::Better,
+        Some(false) => Rival::Lesser,
+        None if seen.peer_address.is_some() && seen.fresh_peer(now).is_some() => {
+            Rival::Contradicted
+        }
+        None => Rival::Unknown,
+    }
 }
 
 /// Two masters with a live link: whether this one yields. `None`: the link cannot tell, VRRP's

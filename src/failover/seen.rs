@@ -1,5 +1,7 @@
 //! What a node has seen of its peer, over VRRP and over the link.
 
+use std::net::IpAddr;
+
 use vrrp::time::Instant;
 
 use super::HEARTBEAT_FRESH;
@@ -31,14 +33,20 @@ pub struct Seen {
     pub hello_ever: bool,
     /// The priority configured on the peer, from its hello.
     pub hello_priority: Option<u8>,
+    /// Where the peer's advertisements come from, from its hello.
+    pub peer_address: Option<IpAddr>,
     /// The peer's last heartbeat on the present link.
     pub peer: Option<PeerSeen>,
+    /// The last hello: since when the link stands.
+    pub hello_at: Option<Instant>,
     /// The last heartbeat, whatever it said.
     pub link_heard_at: Option<Instant>,
     /// The last advertisement over VRRP.
     pub advertisement_at: Option<Instant>,
     /// Its priority.
     pub advertised_priority: u8,
+    /// It came from a third router.
+    pub advertised_by_third: bool,
     /// The priority last heard of a master, over VRRP or the link.
     pub priority_heard: u8,
     /// The last advertisement, or heartbeat of a master.
@@ -49,6 +57,8 @@ pub struct Seen {
     pub priority_zero_at: Option<Instant>,
     /// The master's process is known to be dead, or handed over, since the last sign of it.
     pub master_died_at: Option<Instant>,
+    /// It handed over.
+    pub master_handed_over: bool,
 }
 
 impl Seen {
@@ -68,8 +78,22 @@ impl Seen {
             .filter(|peer| now.since(peer.heard_at) <= HEARTBEAT_FRESH)
     }
 
+    /// Whether advertisements of this source are a third router's: neither ours nor the peer's. A
+    /// peer that has told no address could have any.
+    pub fn is_third(&self, source: IpAddr) -> bool {
+        self.peer_address.is_some_and(|peer| peer != source)
+    }
+
+    /// A third router was the last to show itself as master.
+    pub(super) fn is_third_master(&self) -> bool {
+        self.advertised_by_third
+            && self.advertisement_at.is_some()
+            && self.advertisement_at == self.master_sign_at
+            && self.priority_zero_at.is_none()
+    }
+
     /// An advertisement was accepted.
-    pub fn advertisement(&mut self, now: Instant, priority: u8) {
+    pub fn advertisement(&mut self, now: Instant, source: IpAddr, priority: u8) {
         self.peer_sign_at = Some(now);
         if priority == 0 {
             self.priority_zero_at = Some(now);
@@ -77,6 +101,7 @@ impl Seen {
         }
         self.advertisement_at = Some(now);
         self.advertised_priority = priority;
+        self.advertised_by_third = self.is_third(source);
         self.priority_heard = priority;
         self.master_sign(now);
     }
@@ -101,10 +126,21 @@ impl Seen {
         self.peer = None;
     }
 
-    /// The peer's process is dead, or it has handed over.
+    /// The peer's process is dead. If a third router is master that says nothing of the master.
     pub fn peer_died(&mut self, now: Instant) {
+        self.peer_gone(now, false);
+    }
+
+    /// The peer has handed over.
+    pub fn peer_handed_over(&mut self, now: Instant) {
+        self.peer_gone(now, true);
+    }
+
+    fn peer_gone(&mut self, now: Instant, handed_over: bool) {
         self.peer = None;
-        self.master_died_at = Some(now);
+        if !self.is_third_master() {
+            (self.master_died_at, self.master_handed_over) = (Some(now), handed_over);
+        }
     }
 
     /// This node became BACKUP: what made it claim the address is past.

@@ -1,9 +1,15 @@
+use std::net::Ipv4Addr;
+
 use super::*;
 use crate::command::Standing;
 
 fn claim_at(rules: &Rules, seen: &Seen, now: Instant) -> Instant {
     claim(rules, seen, now).at
 }
+
+/// Where the peer's advertisements come from, and a third router's.
+const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
+const THIRD: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 3));
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -36,8 +42,9 @@ fn backup_of_a_master_heard_at(millis: u64) -> Seen {
     seen.complete = true;
     seen.hello_ever = true;
     seen.hello_priority = Some(240);
+    seen.peer_address = Some(PEER);
     seen.heartbeat(at(millis), 9, standing(true, true, 240));
-    seen.advertisement(at(millis), 240);
+    seen.advertisement(at(millis), PEER, 240);
     seen
 }
 
@@ -113,8 +120,8 @@ fn silence_of_advertisements_alone_needs_three() {
 #[test]
 fn a_link_that_was_dead_before_is_no_witness() {
     let mut seen = backup_of_a_master_heard_at(10_000);
-    seen.advertisement(at(11_000), 240);
-    seen.advertisement(at(12_000), 240);
+    seen.advertisement(at(11_000), PEER, 240);
+    seen.advertisement(at(12_000), PEER, 240);
     assert_eq!(
         claim_at(&rules(), &seen, at(12_500)),
         at(12_000) + Duration::from_micros(3_062_500)
@@ -124,14 +131,14 @@ fn a_link_that_was_dead_before_is_no_witness() {
 #[test]
 fn a_confirmed_death_is_followed_at_once_and_a_priority_zero_after_the_skew() {
     let mut seen = backup_of_a_master_heard_at(10_000);
-    seen.advertisement(at(10_200), 0);
+    seen.advertisement(at(10_200), PEER, 0);
     assert_eq!(
         claim_at(&rules(), &seen, at(10_200)),
         at(10_200) + Duration::from_micros(62_500)
     );
     seen.peer_died(at(10_300));
     assert_eq!(claim_at(&rules(), &seen, at(10_300)), at(10_300));
-    seen.advertisement(at(10_350), 240);
+    seen.advertisement(at(10_350), PEER, 240);
     assert!(claim_at(&rules(), &seen, at(10_350)) > at(12_000));
 }
 
@@ -151,12 +158,16 @@ fn a_complete_backup_takes_over_from_an_incomplete_master() {
     let mut seen = backup_of_a_master_heard_at(10_000);
     seen.heartbeat(at(10_100), 9, standing(true, false, 140));
     assert_eq!(claim_at(&rules(), &seen, at(10_100)), at(10_100));
+    // The hello itself may complete it: two empty nodes have met.
+    seen.hello_at = Some(at(9_700));
+    assert!(claim_at(&rules(), &seen, at(10_199)) > at(12_000));
+    assert_eq!(claim_at(&rules(), &seen, at(10_200)), at(10_200));
     // Without a link the priority tells: exactly a hundred below the hello's.
     let mut seen = backup_of_a_master_heard_at(10_000);
     seen.link_lost();
-    seen.advertisement(at(12_000), 140);
+    seen.advertisement(at(12_000), PEER, 140);
     assert_eq!(claim_at(&rules(), &seen, at(12_000)), at(12_000));
-    seen.advertisement(at(13_000), 139);
+    seen.advertisement(at(13_000), PEER, 139);
     assert!(claim_at(&rules(), &seen, at(13_000)) > at(15_000));
 }
 
@@ -164,7 +175,7 @@ fn a_complete_backup_takes_over_from_an_incomplete_master() {
 fn a_neighbour_without_a_link_is_treated_as_the_rfc_says() {
     let mut seen = Seen::from_start(at(0));
     for second in 1..=8 {
-        seen.advertisement(at(second * 1_000), 150);
+        seen.advertisement(at(second * 1_000), PEER, 150);
     }
     assert_eq!(effective_priority(&rules(), &seen, at(8_000)), 240);
     assert_eq!(
@@ -227,4 +238,53 @@ fn clients_are_served_once_in_sync_as_master_or_alone() {
     assert!(may_serve(&rules(), &seen, at(65_062), false));
     seen.complete = true;
     assert!(may_serve(&rules(), &seen, at(60_100), false));
+}
+
+#[test]
+fn the_link_speaks_for_the_peer_and_not_for_a_third_router() {
+    let now = at(60_000);
+    let mut seen = Seen::from_start(at(0));
+    seen.complete = true;
+    let of = |seen: &Seen, source| rival(&rules(), seen, now, at(10_000), source);
+    seen.heartbeat(now, 9, standing(false, true, 240));
+    // A hello without an address: nobody could be told apart.
+    assert_eq!(of(&seen, PEER), Rival::Unknown);
+    seen.peer_address = Some(PEER);
+    assert_eq!(of(&seen, PEER), Rival::Contradicted);
+    assert_eq!(of(&seen, THIRD), Rival::Unknown);
+    seen.heartbeat(now, 9, standing(true, true, 254));
+    assert_eq!(of(&seen, PEER), Rival::Better);
+    assert_eq!(of(&seen, THIRD), Rival::Unknown);
+    seen.heartbeat(now, 9, standing(true, true, 100));
+    assert_eq!(of(&seen, PEER), Rival::Lesser);
+    // A link that has been silent for longer than three heartbeats says nothing.
+    seen.heartbeat(at(59_699), 9, standing(false, true, 240));
+    assert_eq!(of(&seen, PEER), Rival::Unknown);
+}
+
+#[test]
+fn a_peer_that_dies_while_a_third_router_is_master_is_no_reason_to_take_over() {
+    let mut seen = backup_of_a_master_heard_at(10_000);
+    seen.advertisement(at(10_100), THIRD, 250);
+    seen.peer_died(at(10_200));
+    assert_eq!(seen.master_died_at, None);
+    assert_eq!(
+        claim_at(&rules(), &seen, at(10_200)),
+        at(10_100) + Duration::from_micros(3_062_500),
+        "the link is no witness of a third router"
+    );
+    // It leaves: then nobody is known to be master.
+    seen.advertisement(at(10_300), THIRD, 0);
+    seen.peer_died(at(10_400));
+    assert_eq!(claim_at(&rules(), &seen, at(10_400)), at(10_400));
+}
+
+#[test]
+fn a_third_router_with_the_priority_of_an_incomplete_peer_is_not_taken_for_it() {
+    let mut seen = backup_of_a_master_heard_at(10_000);
+    seen.link_lost();
+    seen.advertisement(at(12_000), THIRD, 140);
+    assert!(claim_at(&rules(), &seen, at(12_000)) > at(14_000));
+    seen.advertisement(at(12_100), PEER, 140);
+    assert_eq!(claim_at(&rules(), &seen, at(12_100)), at(12_100));
 }

@@ -6,6 +6,7 @@
 //! shown a sign of life.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tracing::{info, warn};
@@ -15,12 +16,15 @@ use vrrp::time::Instant;
 
 use super::Action;
 use crate::command::Standing;
-use crate::failover::{self, Rules, Seen};
+use crate::failover::{self, Rival, Rules, Seen};
 
 /// The shortest lease: the kernel counts lifetimes in whole seconds.
 const LEASE_MIN: Duration = Duration::from_secs(1);
 /// Workers silent for longer than this (or an advertisement interval, if that is longer) are hung.
 const WORKERS_SILENT_MAX: Duration = Duration::from_secs(1);
+/// A node that has not run for longer than this (or half an interval, if that is longer) was paused:
+/// it looks after things every 100 ms otherwise.
+const PAUSE_MIN: Duration = Duration::from_millis(300);
 /// The last word of a master that lost; 0 would call other backups to an election.
 const CONCEDING_PRIORITY: u8 = 1;
 /// A master that hears a lesser one answers at most this often.
@@ -32,28 +36,30 @@ pub struct Holder {
     pub(super) seen: Seen,
     router: Option<Router>,
     receiver: Option<Receiver>,
-    destination: Option<std::net::IpAddr>,
+    destination: Option<IpAddr>,
     master_since: Option<Instant>,
     /// Until when requests over the virtual address may be executed.
     lease_until: Option<Instant>,
+    both_in_sync: bool,
+    ran_at: Instant,
     workers_at: Instant,
     workers_hung: bool,
     interface_up: bool,
     leaving: bool,
+    /// The peer was told to take over, and the last answers go out.
+    handing_over: bool,
     answered_at: Instant,
     changed: (Role, Instant, String),
     warned: Option<Warning>,
+    /// The third router that was last told of.
+    third: Option<IpAddr>,
     sent: u64,
     actions: VecDeque<Action>,
 }
 
 impl Holder {
     /// A holder in Initialize.
-    pub fn new(
-        now: Instant,
-        rules: Rules,
-        router: Option<(Router, Receiver, std::net::IpAddr)>,
-    ) -> Holder {
+    pub fn new(now: Instant, rules: Rules, router: Option<(Router, Receiver, IpAddr)>) -> Holder {
         let (router, receiver, destination) = match router {
             Some((router, receiver, destination)) => {
                 (Some(router), Some(receiver), Some(destination))
@@ -68,13 +74,17 @@ impl Holder {
             destination,
             master_since: None,
             lease_until: None,
+            both_in_sync: false,
+            ran_at: now,
             workers_at: now,
             workers_hung: false,
             interface_up: true,
             leaving: false,
+            handing_over: false,
             answered_at: Instant::ZERO,
             changed: (Role::Initialize, now, "not started".to_owned()),
             warned: None,
+            third: None,
             sent: 0,
             actions: VecDeque::new(),
         }
@@ -91,7 +101,7 @@ impl Holder {
 
     /// A datagram of protocol 112 arrived.
     pub fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
-        self.end_lapsed_lease(now);
+        self.begin(now);
         let Some(receiver) = &mut self.receiver else {
             return;
         };
@@ -119,8 +129,10 @@ impl Holder {
                 self.warned = Some(warning.clone());
             }
         }
+        let source = *source;
+        self.tell_of_third(source, advertisement.priority);
         let knew_no_master = self.seen.master_sign_at.is_none();
-        self.seen.advertisement(now, advertisement.priority);
+        self.seen.advertisement(now, source, advertisement.priority);
         let Some(router) = &mut self.router else {
             return;
         };
@@ -133,20 +145,36 @@ impl Holder {
                     advertisement.priority
                 );
             }
-            router.handle_advertisement(now, *source, advertisement);
+            router.handle_advertisement(now, source, advertisement);
             return;
         };
-        match failover::yields_as_master(&self.rules, &self.seen, now, master_since) {
-            Some(true) => {
+        if self.handing_over {
+            return;
+        }
+        match failover::rival(&self.rules, &self.seen, now, master_since, source) {
+            Rival::Better => {
                 router.become_backup(now, Reason::Caller("the peer is the better master"))
             }
-            Some(false) if advertisement.priority > 0 => self.assert_mastership(now),
-            Some(false) | None => {
-                router.handle_advertisement(now, *source, advertisement);
+            Rival::Lesser | Rival::Contradicted if advertisement.priority > 0 => {
+                self.assert_mastership(now);
+            }
+            Rival::Lesser | Rival::Contradicted | Rival::Unknown => {
+                router.handle_advertisement(now, source, advertisement);
                 if router.state().role() == Role::Backup {
                     self.concede(now);
                 }
             }
+        }
+    }
+
+    /// A router that is neither of the two is obeyed, and nobody should have to guess that it is
+    /// there.
+    fn tell_of_third(&mut self, source: IpAddr, priority: u8) {
+        if self.seen.is_third(source) && self.third.replace(source) != Some(source) {
+            warn!(
+                "vrrp: {source} is a third router of this virtual router, with priority {priority}: \
+                 it is followed as the RFC says"
+            );
         }
     }
 
@@ -173,9 +201,9 @@ impl Holder {
 
     /// The peer told its standing over the link.
     pub fn handle_heartbeat(&mut self, now: Instant, node_id: u64, standing: Standing) {
-        self.end_lapsed_lease(now);
+        self.begin(now);
         self.seen.heartbeat(now, node_id, standing);
-        if let (Some(since), true) = (self.master_since, standing.master) {
+        if let (Some(since), true) = (self.master_since, standing.master && !self.handing_over) {
             match failover::yields_as_master(&self.rules, &self.seen, now, since) {
                 Some(true) => {
                     let router = self.router.as_mut().expect("a master has a router");
@@ -188,36 +216,63 @@ impl Holder {
         self.settle(now);
     }
 
-    /// The link stands; the peer's configured priority.
-    pub fn handle_hello(&mut self, now: Instant, priority: u8) {
+    /// The link stands; the peer's configured priority, and where its advertisements come from.
+    pub fn handle_hello(&mut self, now: Instant, priority: u8, address: Option<IpAddr>) {
+        self.begin(now);
+        self.seen.peer_address = address;
         self.seen.hello_ever = true;
+        self.seen.hello_at = Some(now);
         self.seen.hello_priority = (priority > 0).then_some(priority);
         self.settle(now);
     }
 
     /// The link is gone.
     pub fn handle_link_lost(&mut self, now: Instant) {
+        self.begin(now);
         self.seen.link_lost();
         self.settle(now);
     }
 
-    /// The peer's process is dead, or has handed over.
-    pub fn handle_peer_gone(&mut self, now: Instant) {
+    /// The peer's process is dead.
+    pub fn handle_peer_died(&mut self, now: Instant) {
+        self.begin(now);
         self.seen.peer_died(now);
         self.settle(now);
     }
 
-    /// How far the data is: whether this node has been in sync since its boot, and whether both
-    /// nodes are in sync now.
-    pub fn set_sync(&mut self, now: Instant, complete: bool, both_in_sync: bool) {
-        if complete && !self.seen.complete {
+    /// The peer has handed over.
+    pub fn handle_handed_over(&mut self, now: Instant) {
+        self.begin(now);
+        self.seen.peer_handed_over(now);
+        self.settle(now);
+    }
+
+    /// This node has been in sync since its boot.
+    pub fn set_complete(&mut self, now: Instant) {
+        self.begin(now);
+        if !self.seen.complete {
             self.seen.complete = true;
             info!("this node is complete: it may take over with all data");
         }
-        if both_in_sync && self.seen.takeover_priority.take().is_some() {
+        self.settle(now);
+    }
+
+    /// Whether both nodes are in sync now.
+    pub fn set_both_in_sync(&mut self, both_in_sync: bool) {
+        self.both_in_sync = both_in_sync;
+    }
+
+    /// What a node advertises after a takeover keeps its predecessor from coming back. Once that one
+    /// has yielded and has everything, the configured priority is enough.
+    fn end_takeover(&mut self, now: Instant) {
+        let yielded = |seen: &Seen| {
+            let peer = seen.fresh_peer(now);
+            peer.is_some_and(|peer| !peer.standing.master)
+        };
+        if self.both_in_sync && self.seen.takeover_priority.is_some() && yielded(&self.seen) {
+            self.seen.takeover_priority = None;
             info!("both nodes are in sync: back to the configured priority");
         }
-        self.settle(now);
     }
 
     /// When the slowest worker last showed a sign of life.
@@ -227,6 +282,7 @@ impl Holder {
 
     /// The interface lost or regained its carrier.
     pub fn set_interface_up(&mut self, now: Instant, up: bool) {
+        self.begin(now);
         if self.interface_up == up {
             return;
         }
@@ -245,6 +301,7 @@ impl Holder {
 
     /// Somebody else removed a virtual address.
     pub fn handle_address_gone(&mut self, now: Instant) {
+        self.begin(now);
         let held = self.lease_until.is_some_and(|until| now < until);
         if held && self.is_master() {
             warn!("vrrp: the virtual address was removed by someone else; it is added again");
@@ -260,15 +317,27 @@ impl Holder {
 
     /// The address could not be added or renewed.
     pub fn handle_address_failed(&mut self, now: Instant) {
+        self.begin(now);
         if let Some(router) = &mut self.router {
             router.become_backup(now, Reason::Caller("the address could not be held"));
         }
         self.settle(now);
     }
 
+    /// The peer was told to take over. Until [`Holder::leave`], within a fraction of a second, another
+    /// master is what was asked for: yielding to it would reset connections whose answers go out.
+    pub fn hand_over(&mut self) {
+        self.handing_over = true;
+    }
+
     /// Gives the address up with priority 0, and stays BACKUP.
     pub fn leave(&mut self, now: Instant, for_good: bool) {
-        self.leaving = for_good;
+        self.begin(now);
+        (self.leaving, self.handing_over) = (for_good, false);
+        if !for_good && !self.is_master() {
+            // The peer has the address already.
+            return;
+        }
         if let Some(router) = &mut self.router {
             router.shutdown(now);
             self.drain(now);
@@ -281,7 +350,7 @@ impl Holder {
 
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.end_lapsed_lease(now);
+        self.begin(now);
         self.note_workers(now);
         self.settle(now);
         if let Some(router) = &mut self.router {
@@ -355,6 +424,23 @@ impl Holder {
         self.lease_until.map(|until| until.since(now))
     }
 
+    /// Before every input: what the time alone has decided since the last one.
+    fn begin(&mut self, now: Instant) {
+        self.note_pause(now);
+        self.end_lapsed_lease(now);
+    }
+
+    /// Silence that a paused process did not listen to is none. What was sent meanwhile waits in the
+    /// kernel and may be read only after this: a BACKUP that trusted its timers would take over from
+    /// a master that lives, and serve what it has missed.
+    fn note_pause(&mut self, now: Instant) {
+        let pause = now.since(std::mem::replace(&mut self.ran_at, now));
+        if pause > PAUSE_MIN.max(self.rules.interval / 2) {
+            warn!("this node was paused for {} ms", pause.as_millis());
+            self.seen.backup_since = now;
+        }
+    }
+
     /// A master whose lease has run out, frozen or without a sign of the workers, is none any more:
     /// somebody else may hold the address already. This goes before every other input: an answer to
     /// another master would renew the lease, and requests that waited in the kernel since before
@@ -392,6 +478,7 @@ impl Holder {
     /// After every input: claims the address if that is due, and carries the router's events out.
     fn settle(&mut self, now: Instant) {
         self.drain(now);
+        self.end_takeover(now);
         self.update_priority(now);
         let Some(router) = &mut self.router else {
             return;

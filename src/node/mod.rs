@@ -233,6 +233,9 @@ impl Node {
         while let Some(event) = self.peer.as_mut().and_then(Peer::poll_event) {
             self.take_event(now, event);
         }
+        let both = |peer: &Peer| peer.is_in_sync() && peer.peer_is_in_sync();
+        self.holder
+            .set_both_in_sync(self.peer.as_ref().is_some_and(both));
         self.go_on_leaving(now);
         while let Some(action) = self.holder.poll_action() {
             self.actions.push_back(action);
@@ -270,18 +273,27 @@ impl Node {
                 }
                 self.store
                     .lower_item_size_max(settings.item_size_max as usize);
-                self.holder.handle_hello(now, settings.priority);
+                self.holder
+                    .handle_hello(now, settings.priority, settings.primary_address);
             }
             Event::Heard(standing) => {
                 self.holder
                     .handle_heartbeat(now, self.peer_node_id, standing);
             }
             Event::Lost => self.holder.handle_link_lost(now),
-            Event::ProcessDied | Event::HandedOver => self.holder.handle_peer_gone(now),
+            Event::ProcessDied => self.holder.handle_peer_died(now),
+            Event::HandedOver => {
+                // It gives the address back while the last of our clients still linger.
+                if matches!(self.leaving, Leaving::Closing { exit: false, .. }) {
+                    self.connections_closed(now);
+                }
+                self.holder.handle_handed_over(now);
+            }
             Event::PeerInSync | Event::InSync => {
                 let peer = self.peer.as_ref().expect("it raised the event");
-                let both = peer.is_in_sync() && peer.peer_is_in_sync();
-                self.holder.set_sync(now, peer.is_in_sync(), both);
+                if peer.is_in_sync() {
+                    self.holder.set_complete(now);
+                }
                 self.report_conflicts();
             }
             Event::Degraded | Event::Acknowledged => {

@@ -1,3 +1,5 @@
+mod two_routers;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 

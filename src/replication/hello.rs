@@ -1,5 +1,7 @@
 //! What two nodes tell each other first: who they are, what they have, how they are configured.
 
+use std::net::IpAddr;
+
 use super::wire::{Reader, Write};
 use crate::command::{Standing, Version};
 
@@ -59,10 +61,13 @@ pub struct Settings {
     pub vrrp_version: u8,
     /// Virtual addresses as text, sorted.
     pub virtual_addresses: Vec<String>,
+    /// The address its advertisements come from; `None` without VRRP.
+    pub primary_address: Option<IpAddr>,
 }
 
 impl Settings {
-    /// What differs from the peer's, in words for the log. The priority may differ.
+    /// What differs from the peer's, in words for the log. The priority may differ, and
+    /// the address has to.
     pub fn differences(&self, peer: &Settings) -> Vec<String> {
         let pairs = [
             ("memory", self.memory.to_string(), peer.memory.to_string()),
@@ -160,6 +165,8 @@ impl Hello {
             .virtual_addresses
             .iter()
             .for_each(|address| out.put_bytes(address.as_bytes()));
+        let primary = settings.primary_address.map(|address| address.to_string());
+        out.put_bytes(primary.unwrap_or_default().as_bytes());
     }
 
     pub(super) fn decode(mut reader: Reader<'_>) -> Option<Hello> {
@@ -185,6 +192,7 @@ impl Hello {
                         .map(|_| reader.text())
                         .collect::<Option<_>>()?
                 },
+                primary_address: reader.text()?.parse().ok(),
             },
         })
     }

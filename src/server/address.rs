@@ -2,22 +2,24 @@
 //!
 //! It does what the node thread says, in order, and reports what it hears. Nothing of the data
 //! path runs here, so no load delays an advertisement that was decided; a kernel that answers
-//! slowly delays only this thread.
+//! slowly delays only this thread. It is the only one that keeps capabilities; therefore the guard
+//! is in its hands too, which has to inherit them.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use tokio::sync::mpsc::UnboundedSender;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 use vrrp::linux::{Addresses, Announcer, Interface, Monitor, NetworkEvent, VrrpSocket};
 use vrrp::packet::{DATAGRAM_BYTES_MAX, Datagram, Delivery};
 
 use super::ServeError;
+use super::guard::GuardProcess;
 use super::link::Message;
 use crate::config::VirtualAddress;
 
@@ -35,6 +37,11 @@ pub(super) enum Order {
 
 /// How long an ending process waits for the network.
 const FINISH_MAX: Duration = Duration::from_secs(1);
+/// How long a start waits for the end of duplicate address detection, which takes one to two
+/// seconds after an interface came up (RFC 4862 §5.4).
+const TENTATIVE_MAX: Duration = Duration::from_secs(3);
+/// How often it is looked whether it has ended.
+const TENTATIVE_POLL: Duration = Duration::from_millis(50);
 
 /// A datagram as it leaves this thread.
 pub(super) enum OwnedDatagram {
@@ -118,10 +125,15 @@ pub(super) struct Network {
     announcer: Announcer,
     addresses: Addresses,
     monitor: Monitor,
+    guard: GuardProcess,
     /// The address advertisements come from.
     pub source: IpAddr,
     delivery: Delivery,
     failing: bool,
+    /// The interface has a carrier and is switched on.
+    running: bool,
+    /// The interface has the address that advertisements come from.
+    addressed: bool,
     /// The interface was deleted; one made again under its name is not in use yet.
     gone: bool,
 }
@@ -132,18 +144,9 @@ impl Network {
         name: &str,
         virtual_addresses: &[VirtualAddress],
         unicast_peer: Option<IpAddr>,
+        guard: GuardProcess,
     ) -> Result<Network, ServeError> {
-        let interface = Interface::find(name).map_err(ServeError::network)?;
-        let virtual_ips: Vec<IpAddr> = virtual_addresses.iter().map(|v| v.address).collect();
-        let source = match virtual_ips.first() {
-            Some(IpAddr::V6(_)) => interface.primary_ipv6(&virtual_ips).map(IpAddr::V6),
-            _ => interface.primary_ipv4(&virtual_ips).map(IpAddr::V4),
-        };
-        let source = source.ok_or_else(|| {
-            ServeError::Runtime(format!(
-                "interface {name} has no address of its own to advertise from; give it one"
-            ))
-        })?;
+        let (interface, source) = find(name, virtual_addresses)?;
         let delivery = match unicast_peer {
             Some(peer) => Delivery::Unicast { peer },
             None => Delivery::Multicast,
@@ -153,20 +156,23 @@ impl Network {
             announcer: Announcer::open(&interface).map_err(ServeError::network)?,
             addresses: Addresses::open().map_err(ServeError::network)?,
             monitor: Monitor::open().map_err(ServeError::network)?,
+            guard,
             virtual_addresses: virtual_addresses.to_vec(),
+            running: interface.up && interface.running,
             interface,
             source,
             delivery,
             failing: false,
+            addressed: true,
             gone: false,
         };
         network.clear_leftovers()?;
         Ok(network)
     }
 
-    /// Whether the interface can carry packets.
-    pub const fn is_running(&self) -> bool {
-        self.interface.up && self.interface.running
+    /// Whether the interface can carry our advertisements.
+    pub const fn is_usable(&self) -> bool {
+        self.running && self.addressed && !self.gone
     }
 
     fn clear_leftovers(&mut self) -> Result<(), ServeError> {
@@ -230,6 +236,7 @@ impl Network {
             let _count = rustix::io::read(bell, &mut [0u8; 8]);
             while let Ok(order) = queue.try_recv() {
                 if let Order::Finish(done) = order {
+                    drop(self.guard);
                     let _waited = done.send(());
                     return;
                 }
@@ -276,10 +283,25 @@ impl Network {
         let message = match event {
             NetworkEvent::LinkChanged {
                 index, up, running, ..
-            } if ours(*index) => Message::InterfaceUp(*up && *running),
+            } if ours(*index) => {
+                self.running = *up && *running;
+                Message::InterfaceUp(self.is_usable())
+            }
             NetworkEvent::LinkGone { index, .. } if ours(*index) => {
                 self.gone = true;
                 Message::InterfaceUp(false)
+            }
+            NetworkEvent::AddressGone { index, address }
+                if ours(*index) && *address == self.source =>
+            {
+                self.note_own_address(false);
+                Message::InterfaceUp(false)
+            }
+            NetworkEvent::AddressAdded { index, address }
+                if ours(*index) && *address == self.source =>
+            {
+                self.note_own_address(true);
+                Message::InterfaceUp(self.is_usable())
             }
             NetworkEvent::AddressGone { index, address }
                 if ours(*index) && self.is_virtual(*address) =>
@@ -309,16 +331,17 @@ impl Network {
 
     /// Notifications were lost: whatever they would have said is read from the kernel.
     fn look_again(&mut self, inbox: &UnboundedSender<Message>) {
-        let running = match Interface::find(&self.interface.name) {
+        self.running = match Interface::find(&self.interface.name) {
             Ok(found) if found.index == self.interface.index => found.up && found.running,
             Ok(_) => return self.reopen(inbox),
             Err(_) => false,
         };
-        let _ended = inbox.send(Message::InterfaceUp(running));
         let held = self
             .addresses
             .list(self.interface.index)
             .unwrap_or_default();
+        self.note_own_address(held.iter().any(|held| held.address == self.source));
+        let _ended = inbox.send(Message::InterfaceUp(self.is_usable()));
         let all_held = self
             .virtual_addresses
             .iter()
@@ -338,10 +361,26 @@ impl Network {
         if let Ok((socket, announcer)) = opened {
             warn!("vrrp: interface {} was made again", interface.name);
             (self.socket, self.announcer) = (socket, announcer);
-            let running = interface.up && interface.running;
+            self.running = interface.up && interface.running;
             self.interface = interface;
-            self.gone = false;
-            let _ended = inbox.send(Message::InterfaceUp(running));
+            (self.addressed, self.gone) = (true, false);
+            let _ended = inbox.send(Message::InterfaceUp(self.is_usable()));
+        }
+    }
+
+    /// Nothing can be sent from an address that is not there, and others know us by it: a master
+    /// without it would be heard by nobody.
+    fn note_own_address(&mut self, present: bool) {
+        if std::mem::replace(&mut self.addressed, present) == present {
+            return;
+        }
+        let (source, name) = (self.source, &self.interface.name);
+        match present {
+            true => info!("vrrp: {source} is on {name} again"),
+            false => warn!(
+                "vrrp: {source}, which advertisements come from, was removed from {name}: this node \
+                 waits for it; restart it if the host has another address now"
+            ),
         }
     }
 
@@ -355,6 +394,9 @@ impl Network {
         let index = self.interface.index;
         let result = match order {
             Order::Put(lifetime) => {
+                // Before the address is there, so that it never is without somebody to remove it.
+                self.guard.revive();
+                self.guard.set_master(true);
                 let mut each = self.virtual_addresses.iter();
                 each.try_for_each(|v| {
                     self.addresses
@@ -363,7 +405,10 @@ impl Network {
             }
             Order::Remove => {
                 let mut each = self.virtual_addresses.iter();
-                each.try_for_each(|v| self.addresses.remove(index, v.address, v.prefix_len))
+                let removed =
+                    each.try_for_each(|v| self.addresses.remove(index, v.address, v.prefix_len));
+                self.guard.set_master(false);
+                removed
             }
             Order::Advertise(message) => self.socket.send(message),
             Order::Finish(_) => Ok(()),
@@ -384,5 +429,27 @@ impl Network {
                 }
             }
         }
+    }
+}
+
+/// The interface, and its address to advertise from.
+fn find(
+    name: &str,
+    virtual_addresses: &[VirtualAddress],
+) -> Result<(Interface, IpAddr), ServeError> {
+    let virtual_ips: Vec<IpAddr> = virtual_addresses.iter().map(|v| v.address).collect();
+    let until = Instant::now() + TENTATIVE_MAX;
+    loop {
+        let interface = Interface::find(name).map_err(ServeError::network)?;
+        if let Some(source) = interface.primary(&virtual_ips) {
+            return Ok((interface, source));
+        }
+        let may_come = interface.addresses.iter().any(|held| held.tentative);
+        if !may_come || Instant::now() >= until {
+            return Err(ServeError::Runtime(format!(
+                "interface {name} has no address of its own to advertise from; give it one"
+            )));
+        }
+        thread::sleep(TENTATIVE_POLL);
     }
 }

@@ -14,7 +14,7 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{ServeError, log};
+use super::{ServeError, log, panics};
 use crate::config::Config;
 
 /// What the child says when it runs. Everything before it is for the user.
@@ -31,6 +31,7 @@ pub fn run(mut config: Config) -> ExitCode {
         }
     };
     log::start(config.verbosity);
+    panics::end_the_process();
     match super::serve(&config, &launcher) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -12,7 +12,8 @@ use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{PidfdFlags, getppid, pidfd_open};
@@ -26,6 +27,10 @@ use crate::config::{Guard, VrrpVersion};
 const MASTER: u8 = b'M';
 const BACKUP: u8 = b'B';
 const FAREWELL: u8 = b'F';
+/// A guard that was told to end has this long; one that is stopped would never do it.
+const FAREWELL_MAX: Duration = Duration::from_millis(500);
+/// How often it is looked whether it has.
+const FAREWELL_POLL: Duration = Duration::from_millis(5);
 
 /// How long the guard waits for the end of a server whose pipe has ended: milliseconds, and more with
 /// thousands of connections to close on a busy host. The other host need not wait for it.
@@ -98,7 +103,15 @@ impl Drop for GuardProcess {
     fn drop(&mut self) {
         self.tell(FAREWELL);
         self.pipe = None;
-        let _status = self.child.wait();
+        let until = Instant::now() + FAREWELL_MAX;
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if Instant::now() >= until {
+                let _gone = self.child.kill();
+                let _status = self.child.wait();
+                return;
+            }
+            thread::sleep(FAREWELL_POLL);
+        }
     }
 }
 
@@ -168,10 +181,7 @@ fn give_up(
     }
     eprintln!("twincached guard: the server died as master; its address is removed");
     let virtual_ips: Vec<IpAddr> = guard.addresses.iter().map(|a| a.address).collect();
-    let source = match virtual_ips.first() {
-        Some(IpAddr::V6(_)) => interface.primary_ipv6(&virtual_ips).map(IpAddr::V6),
-        _ => interface.primary_ipv4(&virtual_ips).map(IpAddr::V4),
-    };
+    let source = interface.primary(&virtual_ips);
     let source = source.ok_or("the interface has no address to advertise from")?;
     let delivery = match guard.unicast_peer {
         Some(peer) => Delivery::Unicast { peer },

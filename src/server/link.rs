@@ -27,9 +27,9 @@ use vrrp::time::Instant;
 use self::peer_addresses::{Caller, PeerAddresses};
 use self::traffic::Session;
 use super::address::{AddressThread, OwnedDatagram};
-use super::guard::GuardProcess;
 use super::hook::Hook;
 use super::link_stream::LinkStream;
+use super::listen::Listeners;
 use super::shared::Shared;
 use super::tls::{Handshakes, Shaken};
 use crate::config::HostPort;
@@ -76,8 +76,8 @@ pub(super) struct Parts {
     pub any_address: bool,
     pub tls: Option<Handshakes>,
     pub address: Option<AddressThread>,
-    pub guard: Option<GuardProcess>,
     pub hook: Option<Hook>,
+    pub listeners: Listeners,
     pub open_ports: watch::Sender<bool>,
     pub exit: UnboundedSender<()>,
 }
@@ -148,7 +148,6 @@ impl Link {
         if let Some(address) = self.parts.address.take() {
             address.finish();
         }
-        self.parts.guard = None;
         let _ended = self.parts.exit.send(());
     }
 

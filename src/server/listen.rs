@@ -30,6 +30,23 @@ const TOO_MANY: &[u8] = b"ERROR Too many open connections\r\n";
 /// How long to wait before accepting again after the system refused.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// The TCP ports in the hands of who decides when to listen: that has to be before a virtual address
+/// is added, and the thread that accepts may be slow to hear of it.
+pub(super) struct Listeners {
+    sockets: Vec<Socket>,
+    backlog: i32,
+}
+
+impl Listeners {
+    /// From now on connections wait to be accepted. What fails here fails in [`Ports::open`] too,
+    /// which tells it.
+    pub fn listen(&self) {
+        for socket in &self.sockets {
+            let _told_later = socket.listen(self.backlog);
+        }
+    }
+}
+
 /// Bound sockets that do not listen yet.
 pub(super) struct Ports {
     tcp: Vec<(Socket, SocketAddr)>,
@@ -67,6 +84,15 @@ impl Ports {
             unix,
             udp: udp::bind(config)?,
             backlog: i32::try_from(config.backlog).unwrap_or(i32::MAX),
+        })
+    }
+
+    /// The same sockets once more.
+    pub fn listeners(&self) -> io::Result<Listeners> {
+        let sockets = self.tcp.iter().map(|(socket, _)| socket.try_clone());
+        Ok(Listeners {
+            sockets: sockets.collect::<io::Result<_>>()?,
+            backlog: self.backlog,
         })
     }
 
@@ -118,6 +144,13 @@ impl Ports {
         }
         Ok(())
     }
+}
+
+/// Whether a process serves clients on one of the configured ports.
+pub(super) fn is_served(config: &Config) -> bool {
+    config.listen.iter().any(|address| {
+        bind_tcp(*address).is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+    })
 }
 
 fn bind_tcp(address: SocketAddr) -> io::Result<Socket> {

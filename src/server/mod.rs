@@ -21,12 +21,14 @@ pub mod demo;
 mod door;
 pub mod guard;
 mod hook;
+pub mod leftover;
 mod limits;
 mod link;
 mod link_stream;
 mod listen;
 pub mod log;
 mod metrics;
+pub mod panics;
 mod passwords;
 mod pid_file;
 mod pinned;
@@ -53,7 +55,7 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Interval;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use self::daemon::Launcher;
 use self::link::Message;
@@ -144,9 +146,11 @@ async fn run(
         }
         None => None,
     };
-    // Threads have the capabilities of the one that starts them.
+    // Threads have the capabilities of the one that starts them: one of them keeps its two.
     privileges::settle(config)?;
     let shared = setup.shared.clone();
+    let connected = setup.start_network(config)?;
+    privileges::drop_all()?;
     *shared.passwords.write() = passwords.map(Arc::new);
     let limits = Limits {
         item_size_max: config.item_size_max,
@@ -163,21 +167,23 @@ async fn run(
     };
     let workers = Workers::start(&shared, terms)
         .map_err(|error| ServeError::Runtime(format!("cannot start the workers: {error}")))?;
+    let listeners = ports.listeners();
+    let listeners =
+        listeners.map_err(|error| ServeError::Runtime(format!("cannot listen: {error}")))?;
     let acceptor = Acceptor::new(shared.clone(), workers, terms, config);
     let (exit, exited) = unbounded_channel();
-    let inbox = setup
-        .start_node(config, acceptor.opened.clone(), exit)
-        .await?;
+    let inbox = connected.start_node(config, listeners, acceptor.opened.clone(), exit)?;
     if let Some(listener) = admin {
         tokio::spawn(admin::serve(listener, shared.clone(), inbox.clone()));
     }
-    tokio::spawn(open_when_told(ports, acceptor));
+    let (failing, failed) = unbounded_channel();
+    tokio::spawn(open_when_told(ports, acceptor, failing));
     tokio::spawn(reap(shared.clone()));
     let _pid_file = write_pid_file(config, launcher);
     launcher.succeed();
     supervisor::ready();
     tokio::spawn(supervisor::report(shared.clone()));
-    wait_for_the_end(config, &shared, &inbox, signals, exited).await
+    wait_for_the_end(config, &shared, &inbox, signals, exited, failed).await
 }
 
 /// As in memcached a server whose pid file cannot be written runs all the same.
@@ -200,13 +206,17 @@ fn write_pid_file(config: &Config, launcher: &Launcher) -> Option<PidFile> {
     }
 }
 
-async fn open_when_told(ports: Ports, acceptor: Arc<Acceptor>) {
+async fn open_when_told(
+    ports: Ports,
+    acceptor: Arc<Acceptor>,
+    failing: UnboundedSender<ServeError>,
+) {
     let mut opened = acceptor.opened.subscribe();
     if opened.wait_for(|open| *open).await.is_ok()
         && let Err(error) = ports.open(&acceptor)
     {
-        error!("cannot listen for clients: {error}");
-        std::process::exit(1);
+        let message = format!("cannot listen for clients: {error}");
+        let _ending = failing.send(ServeError::Runtime(message));
     }
 }
 
@@ -241,13 +251,15 @@ async fn told_to_shut_down(shared: &Shared, looked: &mut Interval) {
     }
 }
 
-/// SIGTERM, SIGINT and `shutdown` leave in order; a second one ends at once.
+/// SIGTERM, SIGINT and `shutdown` leave in order; a second one ends at once. So does a server that
+/// cannot serve: its guard gives up the address that it may have claimed.
 async fn wait_for_the_end(
     config: &Config,
     shared: &Shared,
     node: &UnboundedSender<Message>,
     mut signals: Signals,
     mut exited: UnboundedReceiver<()>,
+    mut failed: UnboundedReceiver<ServeError>,
 ) -> Result<(), ServeError> {
     let mut looked = tokio::time::interval(SHUTDOWN_INTERVAL);
     let mut leaving = false;
@@ -263,6 +275,7 @@ async fn wait_for_the_end(
             () = told_to_shut_down(shared, &mut looked), if !leaving => {
                 info!("a client said shutdown");
             }
+            Some(error) = failed.recv() => return Err(error),
             ended = exited.recv() => {
                 return match ended {
                     Some(()) => Ok(()),

@@ -3,12 +3,14 @@
 //! Root is needed for ports below 1024, for limits and to become another user. After that only
 //! VRRP needs anything: CAP_NET_RAW for its sockets and CAP_NET_ADMIN for the address. So the
 //! process becomes the user of `-u` as soon as the ports of the clients are bound, and keeps these
-//! two, if VRRP is configured, and nothing else. They are ambient, so that the guard and the
-//! program of `vrrp.on_change` have them too; the bounding set is reduced to them, so that no
-//! program started from here gets more back, not even as root.
+//! two, if VRRP is configured, and nothing else. The bounding set is reduced to them and
+//! no_new_privs is set, so that no program started from here gets more back, not even as root.
 //!
-//! Capabilities and identity belong to threads: [`assume`] and [`settle`] come before the first
-//! thread is started.
+//! Capabilities and identity belong to threads. [`assume`] and [`settle`] come before the first
+//! thread is started; then the thread that works with the network is, which keeps the two; then
+//! [`drop_all`] takes them from the main thread and so from all that it starts: nothing that reads
+//! the bytes of clients or of the peer, and no program of `vrrp.on_change`, has any. They are ambient,
+//! so that the guard, which the network thread starts anew should it die, has them.
 //!
 //! A process that stays root (memcached refuses to, unless `-u root` is given; here it is a
 //! warning) may read and remove what belongs to root, but is bound by the access rights of
@@ -65,13 +67,8 @@ pub(super) fn assume(user: Option<&User>, config: &Config) -> Result<(), ServeEr
             ServeError::Runtime(format!("failed to assume identity of user {name}: {error}"))
         })?;
     }
-    let failed = |error| {
-        ServeError::Runtime(format!(
-            "cannot drop capabilities: {}",
-            io::Error::from(error)
-        ))
-    };
     reduce_to(keep | START, keep).map_err(failed)?;
+    rustix::thread::set_no_new_privs(true).map_err(failed)?;
     for capability in keep.iter() {
         // Without it in our hands there is nothing to hand on: opening the network will say so.
         let _missing = rustix::thread::configure_capability_in_ambient_set(capability, true);
@@ -84,15 +81,22 @@ pub(super) fn assume(user: Option<&User>, config: &Config) -> Result<(), ServeEr
     Ok(())
 }
 
+/// The thread that needs capabilities is at work: this one, and what it starts, needs none.
+pub(super) fn drop_all() -> Result<(), ServeError> {
+    let nothing = CapabilitySet::empty();
+    // The ambient set follows: it never has what is not permitted and inheritable.
+    reduce_to(nothing, nothing).map_err(failed)
+}
+
 /// Every port is bound.
 pub(super) fn settle(config: &Config) -> Result<(), ServeError> {
     let keep = kept(config);
-    reduce_to(keep, keep).map_err(|error| {
-        ServeError::Runtime(format!(
-            "cannot drop capabilities: {}",
-            io::Error::from(error)
-        ))
-    })
+    reduce_to(keep, keep).map_err(failed)
+}
+
+fn failed(error: rustix::io::Errno) -> ServeError {
+    let error = io::Error::from(error);
+    ServeError::Runtime(format!("cannot drop capabilities: {error}"))
 }
 
 /// For the guard: makes effective what it was given, so that a program whose file is only

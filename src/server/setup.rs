@@ -12,11 +12,12 @@ use vrrp::packet::{Authentication, Delivery, Expected, Receiver, Version};
 use vrrp::router::{self, Router};
 
 use super::ServeError;
-use super::address::Network;
+use super::address::{AddressThread, Network};
 use super::clock::Clock;
 use super::guard::GuardProcess;
 use super::hook::Hook;
 use super::link::{self, Message, Parts};
+use super::listen::Listeners;
 use super::shared::Shared;
 use super::tls::Handshakes;
 use crate::config::{self, Acknowledge, Config, Guard, Protocol as Dialect, VrrpVersion};
@@ -29,7 +30,6 @@ use crate::store::{Options as StoreOptions, Store};
 /// Everything that is made before the first thread starts.
 pub(super) struct Setup {
     pub shared: Arc<Shared>,
-    guard: Option<GuardProcess>,
     network: Option<Network>,
     /// The replication port.
     listener: Option<std::net::TcpListener>,
@@ -39,18 +39,7 @@ pub(super) struct Setup {
 impl Setup {
     /// Makes the store and opens the network. What is missing is an error here.
     pub fn prepare(config: &Config, tcp_port: u16) -> Result<Setup, ServeError> {
-        let guard = config
-            .vrrp
-            .as_ref()
-            .map(|vrrp| GuardProcess::start(&Guard::from(vrrp)));
-        let guard = guard.transpose().map_err(|error| {
-            ServeError::Runtime(format!("cannot start the guard process: {error}"))
-        })?;
-        let network = config
-            .vrrp
-            .as_ref()
-            .map(|vrrp| Network::open(&vrrp.interface, &vrrp.virtual_addresses, vrrp.unicast_peer))
-            .transpose()?;
+        let network = config.vrrp.as_ref().map(open_network).transpose()?;
         let replication = config.replication.as_ref();
         let listener = replication.map(listen).transpose()?.flatten();
         let clock = Clock::start();
@@ -73,56 +62,34 @@ impl Setup {
             .and_then(|replication| replication.node_id);
         Ok(Setup {
             shared,
-            guard,
             network,
             listener,
             node_id: configured.unwrap_or_else(rand::random),
         })
     }
 
-    /// Starts the node thread. Returns the way to it.
-    pub async fn start_node(
-        self,
-        config: &Config,
-        open_ports: watch::Sender<bool>,
-        exit: UnboundedSender<()>,
-    ) -> Result<UnboundedSender<Message>, ServeError> {
+    /// Starts the thread that needs capabilities. What it reports waits for the node.
+    pub fn start_network(self, config: &Config) -> Result<Connected, ServeError> {
         let (sender, inbox) = unbounded_channel();
         let node = self.node(config)?;
-        let listener = self.listener;
         let address = self
             .network
             .map(|network| network.start(sender.clone()))
             .transpose()?;
-        let replication = config.replication.as_ref();
-        let hook = config.vrrp.as_ref().and_then(|vrrp| vrrp.on_change.clone());
-        let parts = PartsWithoutListener {
+        Ok(Connected {
             shared: self.shared,
             node,
+            sender,
             inbox,
             address,
-            guard: self.guard,
-            hook: hook.map(Hook),
-            any_address: replication.is_some_and(proves_itself),
-            tls: replication
-                .and_then(|replication| replication.tls.as_ref())
-                .map(Handshakes::start)
-                .transpose()?,
-            peer: replication.map(|replication| replication.peer.clone()),
-            open_ports,
-            exit,
-        };
-        thread::Builder::new()
-            .name("node".to_owned())
-            .spawn(move || parts.run(listener))
-            .map_err(|error| ServeError::Runtime(format!("cannot start a thread: {error}")))?;
-        Ok(sender)
+            listener: self.listener,
+        })
     }
 
     fn node(&self, config: &Config) -> Result<Node, ServeError> {
         let now = self.shared.clock.now();
         let store = self.shared.store.clone();
-        let settings = told_settings(config);
+        let settings = self.told_settings(config);
         let peer = config.replication.as_ref().map(|replication| {
             if !proves_itself(replication) {
                 info!(
@@ -146,9 +113,35 @@ impl Setup {
         let holder = Holder::new(now, self.rules(config), self.router(config)?);
         let mut node = Node::new(now, store, peer, holder, settings);
         if let Some(network) = &self.network {
-            node.set_interface_up(now, network.is_running());
+            node.set_interface_up(now, network.is_usable());
         }
         Ok(node)
+    }
+
+    /// What the hello tells of the configuration.
+    fn told_settings(&self, config: &Config) -> Settings {
+        let mut settings = Settings {
+            memory: config.memory,
+            item_size_max: config.item_size_max as u64,
+            primary_address: self.network.as_ref().map(|network| network.source),
+            ..Settings::default()
+        };
+        if let Some(vrrp) = &config.vrrp {
+            settings.priority = vrrp.priority;
+            settings.virtual_router_id = vrrp.virtual_router_id;
+            settings.advertisement_interval_ms = vrrp.advertisement_interval.as_millis() as u32;
+            settings.vrrp_version = match vrrp.version {
+                VrrpVersion::Two => 2,
+                VrrpVersion::Three => 3,
+            };
+            settings.virtual_addresses = vrrp
+                .virtual_addresses
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            settings.virtual_addresses.sort();
+        }
+        settings
     }
 
     fn rules(&self, config: &Config) -> Rules {
@@ -219,17 +212,64 @@ impl Setup {
     }
 }
 
+/// Everything of the node, and a network thread at work.
+pub(super) struct Connected {
+    shared: Arc<Shared>,
+    node: Node,
+    sender: UnboundedSender<Message>,
+    inbox: UnboundedReceiver<Message>,
+    address: Option<AddressThread>,
+    /// The replication port.
+    listener: Option<std::net::TcpListener>,
+}
+
+impl Connected {
+    /// Starts the node thread. Returns the way to it.
+    pub fn start_node(
+        self,
+        config: &Config,
+        listeners: Listeners,
+        open_ports: watch::Sender<bool>,
+        exit: UnboundedSender<()>,
+    ) -> Result<UnboundedSender<Message>, ServeError> {
+        let listener = self.listener;
+        let replication = config.replication.as_ref();
+        let hook = config.vrrp.as_ref().and_then(|vrrp| vrrp.on_change.clone());
+        let parts = PartsWithoutListener {
+            shared: self.shared,
+            node: self.node,
+            inbox: self.inbox,
+            address: self.address,
+            hook: hook.map(Hook::new),
+            any_address: replication.is_some_and(proves_itself),
+            tls: replication
+                .and_then(|replication| replication.tls.as_ref())
+                .map(Handshakes::start)
+                .transpose()?,
+            peer: replication.map(|replication| replication.peer.clone()),
+            listeners,
+            open_ports,
+            exit,
+        };
+        thread::Builder::new()
+            .name("node".to_owned())
+            .spawn(move || parts.run(listener))
+            .map_err(|error| ServeError::Runtime(format!("cannot start a thread: {error}")))?;
+        Ok(self.sender)
+    }
+}
+
 /// What goes into the node thread; its listener needs that thread's runtime.
 struct PartsWithoutListener {
     shared: Arc<Shared>,
     node: Node,
     inbox: UnboundedReceiver<Message>,
-    address: Option<super::address::AddressThread>,
-    guard: Option<GuardProcess>,
+    address: Option<AddressThread>,
     hook: Option<Hook>,
     any_address: bool,
     tls: Option<Handshakes>,
     peer: Option<config::HostPort>,
+    listeners: Listeners,
     open_ports: watch::Sender<bool>,
     exit: UnboundedSender<()>,
 }
@@ -251,14 +291,26 @@ impl PartsWithoutListener {
                 any_address: self.any_address,
                 tls: self.tls,
                 address: self.address,
-                guard: self.guard,
                 hook: self.hook,
+                listeners: self.listeners,
                 open_ports: self.open_ports,
                 exit: self.exit,
             })
             .await;
         });
     }
+}
+
+/// The guard is started before any socket is opened.
+fn open_network(vrrp: &config::Vrrp) -> Result<Network, ServeError> {
+    let guard = GuardProcess::start(&Guard::from(vrrp))
+        .map_err(|error| ServeError::Runtime(format!("cannot start the guard process: {error}")))?;
+    Network::open(
+        &vrrp.interface,
+        &vrrp.virtual_addresses,
+        vrrp.unicast_peer,
+        guard,
+    )
 }
 
 /// Whether the peer proves who it is otherwise than by its address.
@@ -300,31 +352,6 @@ const fn version_of(version: VrrpVersion) -> Version {
         VrrpVersion::Two => Version::V2,
         VrrpVersion::Three => Version::V3,
     }
-}
-
-/// What the hello tells of the configuration.
-fn told_settings(config: &Config) -> Settings {
-    let mut settings = Settings {
-        memory: config.memory,
-        item_size_max: config.item_size_max as u64,
-        ..Settings::default()
-    };
-    if let Some(vrrp) = &config.vrrp {
-        settings.priority = vrrp.priority;
-        settings.virtual_router_id = vrrp.virtual_router_id;
-        settings.advertisement_interval_ms = vrrp.advertisement_interval.as_millis() as u32;
-        settings.vrrp_version = match vrrp.version {
-            VrrpVersion::Two => 2,
-            VrrpVersion::Three => 3,
-        };
-        settings.virtual_addresses = vrrp
-            .virtual_addresses
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        settings.virtual_addresses.sort();
-    }
-    settings
 }
 
 /// `-l` as `stats settings` shows it: nothing where every address is listened on.

@@ -218,6 +218,7 @@ impl World {
             advertisement_interval_ms: 1000,
             vrrp_version: 2,
             virtual_addresses: vec!["10.0.0.100/32".to_owned()],
+            primary_address: Some(IpAddr::V4(Ipv4Addr::from(HOST_IPS[index]))),
         };
         let peer = Peer::new(
             PeerOptions {

@@ -6,6 +6,7 @@ fn commands_are_read() {
     let admin = "127.0.0.1:11280".parse().unwrap();
     let cases = [
         ("check /etc/t.yaml", Invocation::Check("/etc/t.yaml".into())),
+        ("clear /etc/t.yaml", Invocation::Clear("/etc/t.yaml".into())),
         ("status", Invocation::Status { admin, json: false }),
         (
             "status --json --admin localhost:1",

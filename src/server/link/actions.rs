@@ -1,4 +1,4 @@
-//! What the node wants done: addresses, connections, ports, the guard.
+//! What the node wants done: addresses, connections, ports.
 
 use std::sync::atomic::Ordering;
 
@@ -27,15 +27,12 @@ impl Link {
             }
             Action::Wake => shared.wake_waiting(),
             Action::OpenPorts => {
+                self.parts.listeners.listen();
                 self.parts.open_ports.send_replace(true);
             }
             Action::PutAddresses { until } => {
                 shared.set_lease(until);
                 self.order(Order::Put(until.since(now)));
-                if let Some(guard) = &mut self.parts.guard {
-                    guard.revive();
-                    guard.set_master(true);
-                }
             }
             Action::ResetConnections => {
                 shared.set_lease(Instant::ZERO);
@@ -46,9 +43,6 @@ impl Link {
             }
             Action::RemoveAddresses => {
                 self.order(Order::Remove);
-                if let Some(guard) = &mut self.parts.guard {
-                    guard.set_master(false);
-                }
             }
             Action::Advertise(message) => self.order(Order::Advertise(message)),
             Action::Announce => self.order(Order::Announce),
