@@ -14,8 +14,8 @@ from lab import VIRTUAL_ADDRESS
 
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 NLM_F_REQUEST, NLM_F_DUMP = 0x1, 0x300
-RTMGRP_IPV4_IFADDR = 0x10
-IFA_LOCAL = 2
+RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR = 0x10, 0x100
+IFA_ADDRESS, IFA_LOCAL = 1, 2
 MESSAGE = struct.Struct("=IHHII")  # length, type, flags, sequence, port
 ADDRESS = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, interface
 ATTRIBUTE = struct.Struct("=HH")  # length, type
@@ -31,19 +31,23 @@ def address_changes(data):
 
 
 def _local_addresses(message):
+    family = message[MESSAGE.size]
+    # An IPv6 address that has no peer is told as IFA_ADDRESS alone.
+    wanted = IFA_LOCAL if family == socket.AF_INET else IFA_ADDRESS
     rest = message[MESSAGE.size + ADDRESS.size :]
     while len(rest) >= ATTRIBUTE.size:
         length, kind = ATTRIBUTE.unpack_from(rest)
-        if kind == IFA_LOCAL:
-            yield socket.inet_ntoa(rest[ATTRIBUTE.size : length])
+        if kind == wanted:
+            yield socket.inet_ntop(family, rest[ATTRIBUTE.size : length])
         rest = rest[(length + 3) & ~3 :]
 
 
 class HolderRecorder:
     """Records the holders of the virtual address from `start` to `stop`."""
 
-    def __init__(self, *hosts):
+    def __init__(self, *hosts, address=VIRTUAL_ADDRESS):
         self._hosts = hosts
+        self._address = address
         self._sockets = {}
         self._stopping = False
         self._thread = threading.Thread(target=self._record, daemon=True)
@@ -53,12 +57,15 @@ class HolderRecorder:
     def start(self):
         """Subscribe, then ask for the present state: in this order no change can slip through."""
         family, kind = socket.AF_NETLINK, socket.SOCK_RAW
-        body = ADDRESS.pack(socket.AF_INET, 0, 0, 0, 0)
+        address_family, group = socket.AF_INET, RTMGRP_IPV4_IFADDR
+        if ":" in self._address:
+            address_family, group = socket.AF_INET6, RTMGRP_IPV6_IFADDR
+        body = ADDRESS.pack(address_family, 0, 0, 0, 0)
         length = MESSAGE.size + len(body)
         question = MESSAGE.pack(length, RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP, 1, 0) + body
         for host in self._hosts:
             made = host.socket(family, kind, socket.NETLINK_ROUTE)
-            made.bind((0, RTMGRP_IPV4_IFADDR))
+            made.bind((0, group))
             made.send(question)
             self._sockets[made] = host.name
         self._thread.start()
@@ -76,7 +83,7 @@ class HolderRecorder:
             for made in select.select(list(self._sockets), [], [], 0.1)[0]:
                 data = made.recv(65536)
                 for kind, address in address_changes(data):
-                    if address == VIRTUAL_ADDRESS:
+                    if address == self._address:
                         self._note(self._sockets[made], kind == RTM_NEWADDR)
 
     def _note(self, name, holds):

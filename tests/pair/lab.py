@@ -173,8 +173,8 @@ class Host:
             request.close()
 
     def addresses(self):
-        """The IPv4 addresses of the interface, as `ip` tells them."""
-        shown = json.loads(ip("-n", self.namespace, "-j", "-4", "address", "show", "dev", "eth0"))
+        """The addresses of the interface, as `ip` tells them."""
+        shown = json.loads(ip("-n", self.namespace, "-j", "address", "show", "dev", "eth0"))
         return [entry["local"] for link in shown for entry in link.get("addr_info", [])]
 
     def holds_address(self):

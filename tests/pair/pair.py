@@ -20,7 +20,8 @@ def assert_nothing_lost(verdict):
 class Pair:
     """Two nodes in a lab of their own. Use it in a `with` statement."""
 
-    def __init__(self, overrides=None):
+    def __init__(self, overrides=None, address=VIRTUAL_ADDRESS):
+        self.address = address
         self._overrides = overrides or {}
         self._stack = contextlib.ExitStack()
         self._seed = 0
@@ -30,7 +31,7 @@ class Pair:
         with contextlib.ExitStack() as stack:
             self.lab = stack.enter_context(Lab(Node))
             self.a, self.b = self.lab.a, self.lab.b
-            self.recorder = HolderRecorder(self.a, self.b).start()
+            self.recorder = HolderRecorder(self.a, self.b, address=self.address).start()
             stack.callback(self.recorder.stop)
             self._stack = stack.pop_all()
         return self
@@ -74,11 +75,11 @@ class Pair:
     def load(self, **options):
         """Start a load on the virtual address."""
         self._seed += 1
-        return Load(self.lab, VIRTUAL_ADDRESS, seed=self._seed, **options)
+        return Load(self.lab, self.address, seed=self._seed, **options)
 
-    def client(self, address=VIRTUAL_ADDRESS):
-        """A client on the client host."""
-        return connect(address, self.lab.client.namespace)
+    def client(self, address=None):
+        """A client on the client host, by default of the virtual address."""
+        return connect(address or self.address, self.lab.client.namespace)
 
     def client_of(self, node):
         """A client on the client host that talks to a node's own address."""
@@ -108,5 +109,5 @@ class Pair:
     def describe(self):
         """Everything that helps to understand a failure."""
         timeline = self.recorder.describe(self.origin)
-        parts = [f"holders of {VIRTUAL_ADDRESS}:\n{timeline}", self.a.describe(), self.b.describe()]
+        parts = [f"holders of {self.address}:\n{timeline}", self.a.describe(), self.b.describe()]
         return "\n".join([*parts, f"client log:\n{self.lab.client.log()}"])

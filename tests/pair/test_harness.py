@@ -1,6 +1,7 @@
 """The harness on today's stack: it has to see lost writes and an address that is held twice."""
 
 import contextlib
+import os
 import time
 
 import pytest
@@ -153,3 +154,11 @@ def test_a_closed_lab_leaves_nothing_behind(stand_in_programs):
     assert process.poll() is not None
     assert [name for name in names if (NAMESPACES / name).exists()] == []
     assert not lab.directory.exists()
+
+
+@pytest.mark.xdist_group("grouped")
+def test_tests_of_a_group_carry_its_name_by_which_they_come_to_one_worker(request):
+    """A pytest that pytest-xdist does not know would start a shared pair once for each worker."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        pytest.skip("one process runs all tests here")
+    assert request.node.nodeid.endswith("@grouped")

@@ -48,11 +48,26 @@ def broken(priority):
     ]
 
 
-def send(host, message, ttl):
-    """Multicast one message from `host`."""
+def send(host, message, ttl, source=None):
+    """Multicast one message from `host`, or from there in the name of `source`."""
+    if source is not None:
+        _forge(host, message, ttl, source)
+        return
     made = host.socket(socket.AF_INET, socket.SOCK_RAW, PROTOCOL)
     with made:
         source = socket.inet_aton(host.address)
         made.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, source)
         made.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ttl)
         made.sendto(message, (MULTICAST_GROUP, 0))
+
+
+def _forge(host, message, ttl, source):
+    """The header comes from us, so that the source may be anybody; the kernel adds its checksum."""
+    made = host.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    with made:
+        own = socket.inet_aton(host.address)
+        made.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, own)
+        length = 20 + len(message)
+        header = struct.pack("!BBHHHBBH", 0x45, 0xC0, length, 0, 0, ttl, PROTOCOL, 0)
+        addresses = socket.inet_aton(source) + socket.inet_aton(MULTICAST_GROUP)
+        made.sendto(header + addresses + message, (MULTICAST_GROUP, 0))

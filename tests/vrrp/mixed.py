@@ -8,6 +8,7 @@ import signal
 import time
 
 from holders import HolderRecorder
+from ipv6 import VIRTUAL_ADDRESS_6, add_addresses, link_local
 from lab import ADDRESSES, VIRTUAL_ADDRESS, Host, Lab, ip, wait_for
 from node import Node
 
@@ -18,13 +19,13 @@ global_defs {{
 }}
 vrrp_instance twin {{
   state BACKUP
-  nopreempt
+  {preempt}
   interface eth0
   virtual_router_id 51
   priority {priority}
   advert_int {interval:g}
 {options}
-  virtual_ipaddress {{ {address}/32 dev eth0 }}
+  virtual_ipaddress {{ {address} dev eth0 }}
 }}
 """
 
@@ -46,11 +47,23 @@ class Dialect:
     interval: float = 1.0
     password: str | None = None
     unicast: bool = False
+    ipv6: bool = False
 
     def __str__(self):
         password = "-password" if self.password else ""
         delivery = "unicast" if self.unicast else "multicast"
-        return f"v{self.version}{password}-{delivery}-{self.interval:g}s"
+        family = "-ipv6" if self.ipv6 else ""
+        return f"v{self.version}{family}{password}-{delivery}-{self.interval:g}s"
+
+    @property
+    def address(self):
+        """The virtual address."""
+        return VIRTUAL_ADDRESS_6 if self.ipv6 else VIRTUAL_ADDRESS
+
+    @property
+    def address_and_prefix(self):
+        """As both programs want it."""
+        return f"{self.address}/{128 if self.ipv6 else 32}"
 
     def of_twincached(self, name, priority):
         """What to override in the configuration of a node; without a peer for replication."""
@@ -58,14 +71,15 @@ class Dialect:
             "version": self.version,
             "advertisement_interval": f"{round(self.interval * 1000)}ms",
             "priority": priority,
+            "virtual_addresses": [self.address_and_prefix],
         }
         if self.password:
             vrrp["password"] = self.password
         if self.unicast:
             vrrp["unicast_peer"] = ADDRESSES[other(name)]
-        return {"replication": None, "vrrp": vrrp}
+        return {"replication": None, "vrrp": vrrp, "listen": ["0.0.0.0:11211", "[::]:11211"]}
 
-    def of_keepalived(self, name, priority):
+    def of_keepalived(self, name, priority, preempt=False):
         """keepalived.conf."""
         options = []
         if self.password:
@@ -75,10 +89,11 @@ class Dialect:
             options.append(f"unicast_peer {{\n {ADDRESSES[other(name)]}\n}}")
         return KEEPALIVED.format(
             version=self.version,
+            preempt="" if preempt else "nopreempt",
             priority=priority,
             interval=self.interval,
             options="\n".join(options),
-            address=VIRTUAL_ADDRESS,
+            address=self.address_and_prefix,
         )
 
 
@@ -88,12 +103,12 @@ def other(name):
 
 
 class Keepalived(Host):
-    """A host that runs keepalived with `nopreempt`."""
+    """A host that runs keepalived, by default with `nopreempt`."""
 
-    def start(self, dialect, priority):
+    def start(self, dialect, priority, preempt=False):
         """Write the configuration and start. Does not wait for anything."""
         config = self.lab.directory / f"{self.name}-keepalived.conf"
-        config.write_text(dialect.of_keepalived(self.name, priority))
+        config.write_text(dialect.of_keepalived(self.name, priority, preempt))
         pid_files = []
         for option, kind in (("--pid", "main"), ("--vrrp_pid", "vrrp")):
             pid_files += [option, self.lab.directory / f"{self.name}-{kind}.pid"]
@@ -110,10 +125,10 @@ class Keepalived(Host):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=10)
 
-    def clear_leftover(self):
+    def clear_leftover(self, dialect):
         """Remove the address that a killed keepalived left: nobody else does."""
-        if self.holds_address():
-            ip("-n", self.namespace, "address", "del", f"{VIRTUAL_ADDRESS}/32", "dev", "eth0")
+        if dialect.address in self.addresses():
+            ip("-n", self.namespace, "address", "del", dialect.address_and_prefix, "dev", "eth0")
 
     def complaints(self):
         """What keepalived said about advertisements that it rejected."""
@@ -136,7 +151,10 @@ class Mixed:
             kinds = {"a": Node, "b": Keepalived}
             self.lab = stack.enter_context(Lab(lambda lab, name: kinds[name](lab, name)))
             self.twin, self.keeper = self.lab.a, self.lab.b
-            self.recorder = HolderRecorder(self.twin, self.keeper).start()
+            address = self.dialect.address
+            self.recorder = HolderRecorder(self.twin, self.keeper, address=address).start()
+            if self.dialect.ipv6:
+                add_addresses(self.lab)
             stack.callback(self.recorder.stop)
             self._stack = stack.pop_all()
         return self
@@ -179,6 +197,10 @@ class Mixed:
             assert not rejected, rejected
         assert "configured differently" not in self.twin.log()
         assert self.keeper.complaints() == []
+
+    def source_of(self, host):
+        """The address that a host advertises from."""
+        return link_local(host) if self.dialect.ipv6 else host.address
 
     def describe(self):
         """Everything that helps to understand a failure."""

@@ -141,3 +141,44 @@ def error_of(sock):
         return errno.ETIMEDOUT
     except OSError as error:
         return error.errno
+
+
+def test_the_logs_tell_the_story_of_a_failover_in_order(pair):
+    master, standby = pair.roles()
+    client = pair.client()
+    client.set("k", (0, b"1"))
+    waiting = ending_of(client)
+    told = [len(node.log()) for node in (master, standby)]
+    assert failover(master).returncode == 0
+    pair.wait_for_holder(standby)
+    waiting.join(timeout=3)
+    pair.wait_for_return(master)
+    standby.kill9()
+    pair.wait_for_holder(master)
+    wait_for(lambda: not standby.pids(), "the guard has ended")
+    of_old, of_new = (node.log()[at:] for node, at in zip((master, standby), told, strict=True))
+    in_order(
+        of_old,
+        "handing over to the peer as asked",
+        "vrrp: MASTER -> INITIALIZE with priority 240: shut down",
+        "vrrp: INITIALIZE -> BACKUP with priority 240: started",
+        "replication: the connection to the peer is lost",
+        "the peer's process is gone: its port refuses",
+        "vrrp: BACKUP -> MASTER with priority 240: the master's process is gone",
+    )
+    in_order(
+        of_new,
+        "replication: the peer leaves and has handed over",
+        "vrrp: BACKUP -> MASTER with priority 241: the master has handed over",
+        "both nodes are in sync: back to the configured priority",
+        "twincached guard: the server died as master; its address is removed",
+    )
+
+
+def in_order(log, *sentences):
+    """Each sentence stands in the log, behind the one before it."""
+    at = 0
+    for sentence in sentences:
+        found = log.find(sentence, at)
+        assert found >= 0, f"missing, or too early: {sentence}\n{log}"
+        at = found + len(sentence)

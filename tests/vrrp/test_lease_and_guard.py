@@ -3,16 +3,21 @@
 The table of holders is recorded in each test and printed with its failure.
 """
 
+import contextlib
 import json
 import os
 import signal
 import time
 
 import pytest
+from pymemcache.exceptions import MemcacheError
 
 from faults import delete_interface, make_interface, plug_cable, pull_cable, set_interface
 from lab import VIRTUAL_ADDRESS, ip, wait_for
+from memory_limit import MemoryLimit
+from node import run_binary
 from pair import Pair
+from pair_conftest import skip_or_fail
 from table import (
     DOUBLE_SERVICE_MAX,
     HOST_DEATH_MAX,
@@ -71,6 +76,68 @@ def test_the_server_dies_and_its_guard_removes_the_address(pair, measured, numbe
     measured(moved)
 
 
+def test_the_oom_killer_takes_the_server_and_the_peer_takes_over(pair, measured):
+    """Server and guard stand in one group, as in a service, and the server fills its limit."""
+    master, standby = pair.roles()
+    store(pair, "before", b"1")
+    try:
+        limit = MemoryLimit(8 << 20)
+    except OSError as error:
+        skip_or_fail(str(error))
+    with contextlib.closing(limit):
+        for pid in master.pids():
+            limit.add(pid)
+        began = time.monotonic()
+        client = pair.client_of(master)
+        with contextlib.suppress(OSError, MemcacheError):
+            for number in range(100):
+                client.set(f"large-{number}", (0, bytes(500_000)))
+        master.process.wait(timeout=10)
+        struck = time.monotonic()
+        assert master.process.returncode == -signal.SIGKILL
+        pair.wait_for_holder(standby)
+        wait_for(lambda: not master.pids(), "the guard has ended")
+    # It died some moments before this test noticed: its client ran into the end of the connection.
+    assert pair.recorder.timeline[-1][0] - struck <= PROCESS_DEATH_MAX
+    vacancy = pair.recorder.longest_vacancy(began)
+    assert vacancy <= PROCESS_DEATH_MAX, pair.recorder.describe(began)
+    assert pair.recorder.longest_double(began) <= DOUBLE_SERVICE_MAX
+    assert "the server died as master" in master.log()
+    master.start()
+    assert_whole(pair, standby)
+    measured(f"nobody had the address for {vacancy:.3f} s")
+
+
+def test_a_guard_that_is_stopped_does_not_keep_the_server_from_leaving(pair):
+    master, standby = pair.roles()
+    os.kill(guard_of(master), signal.SIGSTOP)
+    struck = time.monotonic()
+    assert master.sigterm() == 0
+    assert time.monotonic() - struck <= 3
+    pair.wait_for_holder(standby)
+    assert_moved(pair, struck, master, standby, PROCESS_DEATH_MAX, PROCESS_DEATH_MAX)
+    assert master.pids() == [], "the guard is gone with its server"
+
+
+def test_a_leftover_is_cleared_by_command_and_a_served_address_is_not(pair, measured):
+    """What `ExecStopPost` of the service runs."""
+    master, standby = pair.roles()
+    store(pair, "before", b"1")
+    done = run_binary(master, "clear", master.config_file)
+    assert done.returncode == 1 and "a server runs on this host" in done.stderr
+    assert_nothing_moves(pair, 1)
+    struck = time.monotonic()
+    master.kill_everything()
+    done = run_binary(master, "clear", master.config_file)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{VIRTUAL_ADDRESS} was left on eth0: removed\n"
+    pair.wait_for_holder(standby)
+    measured(assert_moved(pair, struck, master, standby, PROCESS_DEATH_MAX, PROCESS_DEATH_MAX))
+    assert run_binary(master, "clear", master.config_file).stdout == ""
+    master.start()
+    assert_whole(pair, standby)
+
+
 def test_a_guard_that_dies_is_replaced_and_the_new_one_does_its_work(pair, measured):
     master, standby = pair.roles()
     store(pair, "before", b"1")
@@ -117,6 +184,24 @@ def test_what_hangs_loses_the_address_and_wakes_as_backup(pair, measured, whole)
     assert pair.recorder.changes_since(woken) == [], pair.recorder.describe(struck)
     assert_whole(pair, standby)
     measured(moved)
+
+
+def test_a_standby_that_hangs_and_wakes_takes_nothing_from_the_living_master(pair):
+    """What it did not hear while it was stopped is no silence: it would serve what it has missed."""
+    master, standby = pair.roles()
+    store(pair, "before", b"1")
+    for seconds in (3, 8):
+        since = time.monotonic()
+        standby.freeze()
+        time.sleep(seconds)
+        store(pair, f"missed-{seconds}", b"2")
+        standby.wake()
+        pair.wait_for_return(standby)
+        time.sleep(2)
+        assert pair.recorder.changes_since(since) == [], pair.recorder.describe(since)
+        assert "this node was paused for" in standby.log()
+        assert pair.client_of(standby).get(f"missed-{seconds}") == (0, b"2")
+    assert_whole(pair, master)
 
 
 def test_a_short_hang_moves_nothing(pair):
@@ -198,6 +283,23 @@ def test_carrier_loss_gives_the_address_up_and_returns_as_backup(pair, measured)
     measured(moved)
 
 
+def test_a_master_without_the_address_that_it_advertises_from_is_none(pair, measured):
+    """Nobody would hear it: not over VRRP, and not over a link that has the same address."""
+    master, standby = pair.roles()
+    store(pair, "before", b"1")
+    struck = time.monotonic()
+    delete_address(master, f"{master.address}/24")
+    pair.wait_for_holder(standby)
+    moved = assert_moved(pair, struck, master, standby, HOST_DEATH_MAX, PROCESS_DEATH_MAX)
+    assert f"{master.address}, which advertisements come from, was removed" in master.log()
+    added = time.monotonic()
+    add_address(master, f"{master.address}/24")
+    pair.wait_for_return(master)
+    assert pair.recorder.changes_since(added) == [], pair.recorder.describe(struck)
+    assert_whole(pair, standby)
+    measured(moved)
+
+
 def test_carrier_loss_of_the_standby_moves_nothing(pair):
     master, standby = pair.roles()
     store(pair, "before", b"1")
@@ -267,6 +369,17 @@ def test_another_address_with_a_lifetime_stays_untouched(pair):
     assert standby.sigterm() == 0
     pair.wait_for_holder(master)
     assert same(entry(master, "10.77.0.50"), before)
+
+    # The DHCP client renews it, and the host's own address too: nothing moves, and nobody undoes it.
+    since = time.monotonic()
+    for address in ("10.77.0.50", master.address):
+        change = ("address", "change", f"{address}/24", "dev", "eth0")
+        ip("-n", master.namespace, *change, "valid_lft", "900", "preferred_lft", "800")
+    renewed = [entry(master, address) for address in ("10.77.0.50", master.address)]
+    time.sleep(2.5)
+    assert pair.recorder.changes_since(since) == [], pair.recorder.describe(since)
+    for before in renewed:
+        assert same(entry(master, before["local"]), before)
 
 
 def entry(host, address):
