@@ -51,10 +51,23 @@ pub fn run(input: &[u8]) {
 
 fn assert_same(left: &[u8], right: &[u8], how: &str) {
     let (left_text, right_text) = (left.escape_ascii(), right.escape_ascii());
+    // A dump shows items in no order of theirs: tombstones that have gone meanwhile change it.
+    let is_dump_in_other_order = || shows_dump(right) && sorted_lines(left) == sorted_lines(right);
     assert!(
-        left == right,
+        left == right || is_dump_in_other_order(),
         "{how}:\n{left_text}\nand whole:\n{right_text}"
     );
+}
+
+fn sorted_lines(answers: &[u8]) -> Vec<&[u8]> {
+    let mut lines: Vec<_> = answers.split(|byte| *byte == b'\n').collect();
+    lines.sort_unstable();
+    lines
+}
+
+fn shows_dump(answers: &[u8]) -> bool {
+    let ends = |mark: &[u8]| answers.windows(mark.len()).any(|window| window == mark);
+    ends(b"EN\r\n") || ends(b"key=")
 }
 
 fn shows_statistics(answers: &[u8]) -> bool {
