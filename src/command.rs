@@ -123,6 +123,11 @@ pub struct Read<'a> {
     pub vivify: Option<Exptime>,
     /// Hand this client the win if less than this many seconds of life remain (`R`).
     pub recache: Option<i64>,
+    /// `R` is asked of the life before `touch`: it stands before `T` on the line, and memcached
+    /// works through flags in order.
+    pub recache_before_touch: bool,
+    /// A meta get: memcached counts its misses as those of a get also where it would touch.
+    pub is_meta: bool,
     /// The cas unique of a vivified item (`E`).
     pub new_cas: Option<u64>,
     /// Whether the read counts as a use: moves the item in the LRU and marks it fetched.
@@ -137,6 +142,8 @@ impl<'a> Read<'a> {
             touch: None,
             vivify: None,
             recache: None,
+            recache_before_touch: false,
+            is_meta: false,
             new_cas: None,
             bump: true,
         }
@@ -252,6 +259,8 @@ pub enum Outcome {
         cas: u64,
         /// Remaining life in seconds; `None` never expires.
         ttl: Option<u32>,
+        /// The remaining life that this command replaced; `None` for a number it created.
+        ttl_before: Option<u32>,
     },
     /// incr or decr on a value that is not a number.
     NonNumeric,
@@ -276,6 +285,8 @@ pub struct ItemView<'a> {
     pub cas: u64,
     /// Remaining life in seconds; `None` never expires.
     pub ttl: Option<u32>,
+    /// The remaining life that this command replaced, or `ttl`; `None` for an item it created.
+    pub ttl_before: Option<u32>,
     /// Seconds since the last use before this one.
     pub idle: u32,
     /// Whether it was used since it was stored, before this read.

@@ -35,7 +35,17 @@ pub(super) const fn item<'a>(item: &ItemView<'a>) -> ItemView<'a> {
 pub(super) const fn outcome(outcome: Outcome) -> Outcome {
     match outcome {
         Outcome::Stored { .. } => Outcome::Stored { cas: 0 },
-        Outcome::Number { value, ttl, .. } => Outcome::Number { value, cas: 0, ttl },
+        Outcome::Number {
+            value,
+            ttl,
+            ttl_before,
+            ..
+        } => Outcome::Number {
+            value,
+            cas: 0,
+            ttl,
+            ttl_before,
+        },
         other => other,
     }
 }

@@ -188,7 +188,7 @@ fn a_neighbour_without_a_link_is_treated_as_the_rfc_says() {
 fn beside_a_neighbour_without_a_link_clients_are_served_after_the_join_hold() {
     let mut seen = Seen::from_start(at(0));
     for second in 1..=8 {
-        seen.advertisement(at(second * 1_000), 150);
+        seen.advertisement(at(second * 1_000), PEER, 150);
     }
     assert!(!may_serve(&rules(), &seen, at(5_061), false));
     assert!(may_serve(&rules(), &seen, at(8_000), false));

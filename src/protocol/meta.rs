@@ -167,8 +167,10 @@ fn read<'a>(key: &'a [u8], flags: &Flags) -> Read<'a> {
     Read {
         key,
         touch: flags.exptime,
-        vivify: flags.vivify,
+        vivify: flags.vivify.and(flags.last_life),
         recache: flags.recache,
+        recache_before_touch: flags.recache_before_touch,
+        is_meta: true,
         new_cas: flags.new_cas,
         bump: !flags.no_bump,
     }
@@ -216,7 +218,10 @@ fn arithmetic<'a>(key: &'a [u8], flags: &Flags) -> Result<Arithmetic<'a>, Reques
         key,
         delta: flags.delta,
         decrement,
-        initial: flags.vivify.map(|exptime| (flags.initial, exptime)),
+        initial: flags
+            .vivify
+            .and(flags.last_life)
+            .map(|exptime| (flags.initial, exptime)),
         exptime: flags.exptime,
         // memcached compares here only with a cas unique other than 0.
         compare: flags.compare.filter(|unique| *unique != 0),

@@ -25,6 +25,7 @@ const ITEM: ItemView<'static> = ItemView {
     flags: 7,
     cas: 123_456_789_012,
     ttl: Some(60),
+    ttl_before: Some(60),
     idle: 4,
     fetched: true,
     stale: false,

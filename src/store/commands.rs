@@ -31,8 +31,13 @@ impl Shard {
         self.counters.cmd_touch += touches;
         let found = self.find_live_counted(commons, moment, hash, read.key);
         let Some(mut handle) = found else {
-            self.counters.get_misses += gets;
-            self.counters.touch_misses += touches;
+            let counts_as_get = gets == 1 || read.is_meta;
+            self.counters.get_misses += u64::from(counts_as_get);
+            self.counters.touch_misses += u64::from(!counts_as_get);
+            if touches == 1 && read.is_meta {
+                self.counters.cmd_get += 1;
+                self.counters.cmd_touch -= 1;
+            }
             return match read.vivify {
                 Some(exptime) => self.vivify(commons, moment, hash, read, exptime, seen),
                 None => (seen(None), false),
@@ -40,14 +45,21 @@ impl Shard {
         };
         self.counters.get_hits += gets;
         self.counters.touch_hits += touches;
+        let ttl_before = moment.ttl(self.arena.header(handle).deadline);
         if let Some(exptime) = read.touch {
             handle = self
                 .touch_found(commons, moment, hash, handle, exptime)
                 .unwrap_or(handle);
         }
-        let won = self.hand_out_win(moment, handle, read.recache);
+        let ttl = if read.recache_before_touch {
+            ttl_before
+        } else {
+            moment.ttl(self.arena.header(handle).deadline)
+        };
+        let won = self.hand_out_win(handle, read.recache, ttl);
         let mut rest = Vec::new();
         let mut view = self.view(moment, handle, &mut rest);
+        view.ttl_before = ttl_before;
         view.won = won;
         view.win_sent &= !won;
         let result = seen(Some(&view));
@@ -106,6 +118,7 @@ impl Shard {
                 let view = self.view(moment, handle, &mut rest);
                 (
                     seen(Some(&ItemView {
+                        ttl_before: None,
                         won: true,
                         win_sent: false,
                         ..view
@@ -119,9 +132,9 @@ impl Shard {
 
     /// Whether this reader is the one to recache: the item is stale or nearly expired, and nobody
     /// else was asked.
-    fn hand_out_win(&mut self, moment: &Moment, handle: Handle, recache: Option<i64>) -> bool {
+    fn hand_out_win(&mut self, handle: Handle, recache: Option<i64>, ttl: Option<u32>) -> bool {
         let header = self.arena.header_mut(handle);
-        let expiring = match (recache, moment.ttl(header.deadline)) {
+        let expiring = match (recache, ttl) {
             (Some(below), Some(ttl)) => i64::from(ttl) < below,
             _ => false,
         };
@@ -352,6 +365,7 @@ impl Shard {
                 arithmetic,
                 initial,
                 (0, deadline, version),
+                None,
             );
         };
         if arithmetic
@@ -374,6 +388,7 @@ impl Shard {
             Some(exptime) => moment.deadline(exptime),
             None => header.deadline,
         };
+        let ttl_before = moment.ttl(header.deadline);
         let version = moment.next_version(self.last_version, header.version);
         let flags = header.flags;
         self.put_number(
@@ -383,6 +398,7 @@ impl Shard {
             arithmetic,
             value,
             (flags, deadline, version),
+            ttl_before,
         )
     }
 
@@ -394,6 +410,7 @@ impl Shard {
         arithmetic: &Arithmetic<'_>,
         value: u64,
         (flags, deadline, version): (u32, u32, u64),
+        ttl_before: Option<u32>,
     ) -> Result<Outcome, NoRoom> {
         let mut digits = itoa::Buffer::new();
         let digits = digits.format(value).as_bytes();
@@ -410,7 +427,12 @@ impl Shard {
         };
         let handle = self.put(commons, moment, hash, &put)?;
         let (cas, ttl) = (self.arena.cas(handle), moment.ttl(deadline));
-        Ok(Outcome::Number { value, cas, ttl })
+        Ok(Outcome::Number {
+            value,
+            cas,
+            ttl,
+            ttl_before,
+        })
     }
 
     fn arithmetic_counter(&mut self, decrement: bool, hit: bool) -> &mut u64 {

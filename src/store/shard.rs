@@ -437,6 +437,7 @@ impl Shard {
             flags: header.flags,
             cas: self.arena.cas(handle),
             ttl: moment.ttl(header.deadline),
+            ttl_before: moment.ttl(header.deadline),
             idle: moment.seconds.saturating_sub(header.used_at),
             fetched: header.is(FETCHED),
             stale: header.is(STALE),

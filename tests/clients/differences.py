@@ -33,26 +33,6 @@ BY_REASON = {
         ],
         "meta: ms with a key that is too long": ["CLIENT_ERROR bad command line format", "EN"],
     },
-    "A new life is set before anything is shown, wherever the flag that asks for it stands.": {
-        "meta: mg that touches and asks for the life": ["STORED", "HD t100", "HD t200"],
-        "meta: mg that creates and says who won": [
-            "VA 0 t30 W",
-            "",
-            "VA 0 t30 Z",
-            "",
-            "VA 0 ccas1 Z",
-            "",
-        ],
-        "meta: ma that touches": [
-            "STORED",
-            "HD",
-            "VA 1 t100",
-            "2",
-            "VA 1 t100",
-            "3",
-            "HD t200",
-        ],
-    },
     "`cas` without a token is one CLIENT_ERROR, and its value is swallowed.": {
         "text: a cas without a token": [
             "STORED",

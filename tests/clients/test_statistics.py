@@ -132,8 +132,8 @@ SCENARIOS = {
         b"ms a 1 C1\r\nx\r\n",
         b"mn\r\n",
     ],
-    # Of an absent key memcached counts a meta get, twincached a touch, as it does for gat.
-    "meta gets that touch": [b"ms a 1\r\nx\r\n", b"mg a T30\r\n"],
+    # Of an absent key a meta get is counted, not a touch, as it is for gat.
+    "meta gets that touch": [b"mg b T30\r\n", b"ms a 1\r\nx\r\n", b"mg a T30\r\n"],
     "a meta counter that is created": [b"ma a N0\r\n", b"ma b N0 MD\r\n"],
     "binary commands": [
         binary_request(line)

@@ -24,8 +24,13 @@ pub(super) struct Flags {
     pub(super) exptime: Option<Exptime>,
     /// `N`: create what is absent.
     pub(super) vivify: Option<Exptime>,
+    /// The later one of `T` and `N` on the line: the life of what is created, as memcached works
+    /// through flags in order.
+    pub(super) last_life: Option<Exptime>,
     /// `R`: recache below so many seconds.
     pub(super) recache: Option<i64>,
+    /// `R` stands before any `T`.
+    pub(super) recache_before_touch: bool,
     /// `F`: client flags.
     pub(super) client_flags: u32,
     /// `C`: the cas unique the item must have.
@@ -71,7 +76,9 @@ impl Flags {
         drop_value: false,
         exptime: None,
         vivify: None,
+        last_life: None,
         recache: None,
+        recache_before_touch: false,
         client_flags: 0,
         compare: None,
         new_cas: None,
@@ -91,9 +98,18 @@ impl Flags {
             b'x' => self.drop_value = true,
             // Hints for proxies, and what only the answer cares about.
             b'P' | b'L' | b'O' | b'k' | b's' | b't' | b'c' | b'f' | b'h' | b'l' => {}
-            b'T' => self.exptime = Some(Exptime(signed(token).ok_or(bad_token)?)),
-            b'N' => self.vivify = Some(Exptime(signed(token).ok_or(bad_token)?)),
-            b'R' => self.recache = Some(signed(token).ok_or(bad_token)?),
+            b'T' => {
+                self.exptime = Some(Exptime(signed(token).ok_or(bad_token)?));
+                self.last_life = self.exptime;
+            }
+            b'N' => {
+                self.vivify = Some(Exptime(signed(token).ok_or(bad_token)?));
+                self.last_life = self.vivify;
+            }
+            b'R' => {
+                self.recache = Some(signed(token).ok_or(bad_token)?);
+                self.recache_before_touch = self.exptime.is_none();
+            }
             b'F' => self.client_flags = unsigned_32(token).ok_or(RequestError::BadFormat)?,
             b'C' => self.compare = Some(unsigned(token).ok_or(bad_token)?),
             b'E' => self.new_cas = Some(unsigned(token).ok_or(bad_token)?),

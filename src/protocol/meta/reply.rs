@@ -15,9 +15,10 @@ impl Form<'_> {
         let value_size = if self.value { item.value.len() } else { 0 };
         out.reserve(FLAGS_SIZE + self.flags.len() + self.key.len() + value_size);
         self.code_or_size(item.value.len(), out);
+        let mut life = self.life(item.ttl_before, item.ttl);
         self.repeat_flags(out, |letter, out| match letter {
             b's' => flag(b's', item.value.len() as u64, out),
-            b't' => remaining_life(item.ttl, out),
+            b't' | b'T' | b'N' => life.pass(letter, out),
             b'c' => flag(b'c', item.cas, out),
             b'f' => flag(b'f', u64::from(item.flags), out),
             b'l' => flag(b'l', u64::from(item.idle), out),
@@ -60,7 +61,15 @@ impl Form<'_> {
             _ if quiet => {}
             Outcome::Stored { cas } => self.stored(b"HD", *cas, out),
             Outcome::Deleted | Outcome::Touched | Outcome::Ok => self.coded(b"HD", out, |_, _| {}),
-            Outcome::Number { value, cas, ttl } => self.number(*value, *cas, *ttl, out),
+            Outcome::Number {
+                value,
+                cas,
+                ttl,
+                ttl_before,
+            } => {
+                let life = self.life(*ttl_before, *ttl);
+                self.number(*value, *cas, life, out);
+            }
         }
     }
 
@@ -84,13 +93,13 @@ impl Form<'_> {
         );
     }
 
-    fn number(&self, value: u64, cas: u64, ttl: Option<u32>, out: &mut Vec<u8>) {
+    fn number(&self, value: u64, cas: u64, mut life: Life, out: &mut Vec<u8>) {
         let mut buffer = itoa::Buffer::new();
         let digits = buffer.format(value);
         self.code_or_size(digits.len(), out);
         self.repeat_flags(out, |letter, out| match letter {
             b'c' => flag(b'c', cas, out),
-            b't' => remaining_life(ttl, out),
+            b't' | b'T' | b'N' => life.pass(letter, out),
             _ => {}
         });
         out.extend_from_slice(b"\r\n");
@@ -134,7 +143,17 @@ impl Form<'_> {
     }
 
     /// Opaque and key where the request has them; `answer` may add what else a flag asks for.
-    fn repeat_flags(&self, out: &mut Vec<u8>, answer: impl Fn(u8, &mut Vec<u8>)) {
+    /// The life that `t` shows, before any flag.
+    fn life(&self, before: Option<u32>, after: Option<u32>) -> Life {
+        let touches = words(self.flags).any(|word| word[0] == b'T');
+        Life {
+            shown: before,
+            after,
+            set_by: if touches { b'T' } else { b'N' },
+        }
+    }
+
+    fn repeat_flags(&self, out: &mut Vec<u8>, mut answer: impl FnMut(u8, &mut Vec<u8>)) {
         for word in words(self.flags) {
             match word[0] {
                 b'O' => {
@@ -150,6 +169,25 @@ impl Form<'_> {
                 }
                 letter => answer(letter, out),
             }
+        }
+    }
+}
+
+/// Remaining life as the flags so far have left it: memcached works through them in order, so a `t`
+/// before the `T` or `N` that sets a new life shows the old one.
+struct Life {
+    shown: Option<u32>,
+    after: Option<u32>,
+    /// The flag that sets it.
+    set_by: u8,
+}
+
+impl Life {
+    fn pass(&mut self, letter: u8, out: &mut Vec<u8>) {
+        if letter == b't' {
+            remaining_life(self.shown, out);
+        } else if letter == self.set_by {
+            self.shown = self.after;
         }
     }
 }

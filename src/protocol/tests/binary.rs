@@ -316,6 +316,7 @@ fn successes_are_silent_when_quiet() {
         value: 258,
         cas: 99,
         ttl: None,
+        ttl_before: None,
     };
     let digits = &[0, 0, 0, 0, 0, 0, 1, 2];
     for (loud, quiet, extras, key, outcome, cas, value) in [

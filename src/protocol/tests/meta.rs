@@ -227,6 +227,7 @@ fn a_hit_returns_flags_in_the_order_of_the_request() {
         "mg fruit t h",
         ItemView {
             ttl: None,
+            ttl_before: None,
             fetched: false,
             ..ITEM
         },
@@ -242,6 +243,23 @@ fn a_hit_returns_flags_in_the_order_of_the_request() {
         },
         "HD f4294967295\r\n",
     );
+}
+
+#[test]
+fn a_life_is_shown_as_the_flags_before_it_left_it() {
+    let touched = ItemView {
+        ttl_before: Some(100),
+        ..ITEM
+    };
+    check_hit("mg fruit t T60", touched, "HD t100\r\n");
+    check_hit("mg fruit T60 t", touched, "HD t60\r\n");
+    check_hit("mg fruit N30 t T60", touched, "HD t100\r\n");
+    let created = ItemView {
+        ttl_before: None,
+        ..ITEM
+    };
+    check_hit("mg fruit t N60", created, "HD t-1\r\n");
+    check_hit("mg fruit N60 t", created, "HD t60\r\n");
 }
 
 #[test]
@@ -320,6 +338,7 @@ fn numbers_come_with_or_without_their_value() {
         value: 137,
         cas: 99,
         ttl: Some(60),
+        ttl_before: Some(60),
     };
     check_outcome(b"ma n\r\n", number, b"HD\r\n");
     check_outcome(b"ma n v\r\n", number, b"VA 3\r\n137\r\n");
@@ -335,6 +354,7 @@ fn numbers_come_with_or_without_their_value() {
             value: 1,
             cas: 1,
             ttl: None,
+            ttl_before: None,
         },
         b"HD t-1\r\n",
     );

@@ -314,6 +314,7 @@ fn outcomes_have_memcacheds_words() {
         value: 18_446_744_073_709_551_615,
         cas: 1,
         ttl: None,
+        ttl_before: None,
     };
     for (outcome, words) in [
         (Outcome::Stored { cas: 1 }, "STORED\r\n"),
