@@ -177,6 +177,8 @@ impl Peer {
         }
         self.owes_watermark = true;
         store.forget_told_flush();
+        // A question that was on the old connection may be lost, and no change need follow.
+        self.ask_for_wanted();
         self.begin_comparison_if_due(store);
         if let Some(change) = self
             .sending

@@ -137,7 +137,7 @@ impl Peer {
     }
 
     /// Asks for touched values that are not here, once each; a new connection asks again.
-    fn ask_for_wanted(&mut self) {
+    pub(super) fn ask_for_wanted(&mut self) {
         let wanted: Vec<Vec<u8>> = self.receiving.take_unasked();
         if let Some(session) = self.feeding_session() {
             wanted

@@ -5,7 +5,9 @@ mod catching_up;
 mod clocks;
 mod meeting;
 mod recency;
+mod rules;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use vrrp::time::Instant;
@@ -15,6 +17,9 @@ use crate::command::{Delete, Exptime, Read, Store as StoreCommand, StoreMode};
 use crate::store::{self, Store};
 
 const ZERO_UNIX_MS: u64 = 1_700_000_000_000;
+
+/// Value, flags, cas, version, and the second in which it expires.
+type Content = (Vec<u8>, u32, u64, u64, Option<u64>);
 
 struct Node {
     store: Store,
@@ -93,6 +98,28 @@ impl Node {
             .0
     }
 
+    /// Key: value, flags, cas, version, and the second in which it expires.
+    fn contents(&self, now: Instant) -> BTreeMap<Vec<u8>, Content> {
+        let mut listed = BTreeMap::new();
+        let mut cursor = store::DumpCursor::default();
+        while self.store.dump(now, &mut cursor, |item| {
+            let content = (item.flags, item.cas, item.version, item.expires_unix_s);
+            listed.insert(item.key.to_vec(), content);
+        }) {}
+        let with_value = listed
+            .into_iter()
+            .map(|(key, (flags, cas, version, expires))| {
+                let read = self.store.read(now, &Read::of(&key), |item| {
+                    item.map(|item| item.value.to_vec())
+                });
+                (
+                    key,
+                    (read.0.expect("it was listed"), flags, cas, version, expires),
+                )
+            });
+        with_value.collect()
+    }
+
     fn drain(&mut self) {
         while let Some(event) = self.peer.poll_event() {
             self.events.push(event);
@@ -142,6 +169,14 @@ impl Pair {
         self.a.peer.closed(self.now, self.session, &self.a.store);
         self.b.peer.closed(self.now, self.session, &self.b.store);
         self.talk();
+    }
+
+    /// Both hosts hold the same keys with the same values, flags, lives, versions and cas uniques.
+    /// Returns how many.
+    fn assert_identical(&self) -> usize {
+        let (a, b) = (self.a.contents(self.now), self.b.contents(self.now));
+        assert_eq!(a, b);
+        a.len()
     }
 
     /// Moves bytes, cut into odd pieces, until both sides are silent.

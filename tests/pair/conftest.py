@@ -57,6 +57,7 @@ def pair(binary, privileged):
     with Pair() as made:
         made.start()
         yield made
+        made.conclude()
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,7 @@ def shared_pair(binary, privileged):
     with Pair() as made:
         made.start()
         yield made
+        made.conclude()
 
 
 @pytest.fixture

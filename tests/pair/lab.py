@@ -159,6 +159,13 @@ class Host:
         made.connect((address, port))
         return made
 
+    def name_addresses(self, names):
+        """Let names stand for addresses on this host, as its `/etc/hosts` would."""
+        directory = Path("/etc/netns") / self.namespace
+        directory.mkdir(parents=True, exist_ok=True)
+        lines = [f"{address} {name}\n" for name, address in names.items()]
+        (directory / "hosts").write_text("".join(["127.0.0.1 localhost\n", *lines]))
+
     def http_get(self, path, port=ADMIN_PORT):
         """Status and body of a GET to this host's loopback; `None` if nobody answers."""
         request = http.client.HTTPConnection("127.0.0.1", port, timeout=3)
@@ -249,6 +256,7 @@ class Host:
             self.kill_everything()
         self._reap()
         ip("netns", "del", self.namespace)
+        shutil.rmtree(Path("/etc/netns") / self.namespace, ignore_errors=True)
 
 
 class Lab:

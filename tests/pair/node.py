@@ -120,6 +120,8 @@ class Node(Host):
         super().__init__(lab, name)
         self.process = None
         self.overrides = {}
+        # A command that runs the server, such as one that shows it another clock.
+        self.wrapper = []
 
     @property
     def config_file(self):
@@ -131,7 +133,9 @@ class Node(Host):
         if overrides is not None:
             self.overrides = overrides
         self.config_file.write_text(as_yaml(configuration(self.name, self.overrides)))
-        self.process = self.spawn(BINARY, "--config", self.config_file, log="twincached.log")
+        self.process = self.spawn(
+            *self.wrapper, BINARY, "--config", self.config_file, log="twincached.log"
+        )
 
     def kill9(self):
         """kill -9 of the server alone; its guard lives and does its work."""

@@ -4,6 +4,7 @@ import contextlib
 import time
 
 from clients import Load, connect, read_all
+from compare import assert_same, contents
 from holders import HolderRecorder
 from lab import VIRTUAL_ADDRESS, Lab, wait_for
 from node import Node
@@ -105,6 +106,12 @@ class Pair:
         verdict = ledger.verdict(until=load.ended_at)
         print(verdict)
         return verdict
+
+    def conclude(self):
+        """How a test ends in which nothing is evicted: both hosts have everything, and the same."""
+        wait_for(self.is_in_sync, "both in sync at the end", 70)
+        wait_for(self.has_no_lag, "everything acknowledged at the end", 70)
+        assert_same(*(contents(self.client_of(node)) for node in (self.a, self.b)))
 
     def describe(self):
         """Everything that helps to understand a failure."""

@@ -31,6 +31,7 @@ def linked(binary, privileged):
 
     with Linked() as made:
         yield made
+        made.conclude()
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,7 @@ def shared_linked(binary, privileged):
     with Linked() as made:
         made.start()
         yield made
+        made.conclude()
 
 
 @pytest.hookimpl(hookwrapper=True)

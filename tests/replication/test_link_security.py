@@ -6,9 +6,10 @@ import time
 
 import pytest
 
+from compare import contents
 from greeting import GOODBYE, PROOF, farewell, frame, greeting
-from lab import REPLICATION_PORT, wait_for
-from linked import SECRET, WITHOUT_ROUTER, contents, fill
+from lab import REPLICATION_PORT, ip, wait_for
+from linked import SECRET, WITHOUT_ROUTER, fill
 from node import merged
 
 in_shared_pair = pytest.mark.xdist_group("link_security")
@@ -235,3 +236,54 @@ def test_silent_strangers_do_not_keep_the_peer_out(linked):
         assert time.monotonic() - began < 4
     assert re.search("too many connections on the replication port", linked.a.log())
     linked.assert_identical(at_least=100)
+
+
+@pytest.mark.parametrize("dialler", ["a", "b"])
+def test_a_peer_configured_by_name_may_call_first(linked, dialler):
+    """The host that is called has never reached its peer, whose port nobody can connect to."""
+    of = {}
+    for node in linked.nodes:
+        peer = other(linked, node)
+        node.name_addresses({"twin": peer.address})
+        of[f"of_{node.name}"] = {"replication": {"peer": f"twin:{REPLICATION_PORT}"}}
+    caller = linked.a if dialler == "a" else linked.b
+    called = other(linked, caller)
+    # What the called host asks for is lost on the way, so that it cannot dial.
+    deaf = ["-p", "tcp", "--dport", str(REPLICATION_PORT), "--syn", "-j", "DROP"]
+    assert called.run("iptables", "-A", "OUTPUT", *deaf).returncode == 0
+    linked.start(**of)
+    assert "is not the configured peer" not in called.log()
+
+
+def test_a_stranger_is_refused_also_where_the_peer_is_a_name(linked):
+    of = {}
+    for node in linked.nodes:
+        node.name_addresses({"twin": other(linked, node).address})
+        of[f"of_{node.name}"] = {"replication": {"peer": f"twin:{REPLICATION_PORT}"}}
+    linked.start(**of)
+    stranger = linked.lab.client
+    with undisturbed(linked):
+        for node in linked.nodes:
+            for _ in range(20):
+                with stranger.connect(node.address, REPLICATION_PORT) as connection:
+                    connection.settimeout(3)
+                    assert connection.recv(100) == b""
+            wait_for_word(node, f"{stranger.address}:")
+
+
+def test_a_peer_that_moves_to_another_address_is_found_by_its_name(linked):
+    of = {}
+    for node in linked.nodes:
+        node.name_addresses({"twin": other(linked, node).address})
+        of[f"of_{node.name}"] = {"replication": {"peer": f"twin:{REPLICATION_PORT}"}}
+    linked.start(**of)
+    fill(linked.client_of(linked.a), 50)
+    linked.b.kill9()
+    moved = "10.77.0.22"
+    ip("-n", linked.b.namespace, "address", "add", f"{moved}/24", "dev", "eth0")
+    ip("-n", linked.b.namespace, "address", "del", f"{linked.b.address}/24", "dev", "eth0")
+    linked.b.address = moved
+    linked.a.name_addresses({"twin": moved})
+    linked.b.start()
+    linked.wait_until_in_sync()
+    linked.assert_identical(at_least=50)

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from lab import MEMCACHED_PORT, REPLICATION_PORT, wait_for
-from linked import assert_same, contents
+from compare import assert_same, contents
 
 FIRST_PORT, SECOND_PORT = MEMCACHED_PORT, 11311
 # What repcached's users were promised is a second; a change that waits for nothing takes a

@@ -56,3 +56,68 @@ fn reads_on_the_master_keep_items_alive_on_the_standby() {
     assert_eq!(survivors(0..100), 100);
     assert!(survivors(100..1000) < 300);
 }
+
+/// Survivors of a hot set and of the cold rest, after `node` was filled anew.
+fn survivors_after_refill(node: &Node, now: Instant) -> (usize, usize) {
+    for number in 0..6000 {
+        node.set(now, &format!("new{number}"), &[b'x'; 1000]);
+    }
+    let alive = |range: std::ops::Range<u32>| {
+        let alive = |number: &u32| node.value(now, &format!("k{number}")).is_some();
+        range.filter(alive).count()
+    };
+    (alive(0..600), alive(600..6000))
+}
+
+#[test]
+fn at_the_limit_a_hot_set_survives_a_failover_as_it_does_without_a_peer() {
+    const COUNT: u32 = 9_000;
+    // Read on this node alone, minute after minute, while both are at their limits.
+    let read_hot_set = |node: &Node, now| {
+        (0..600).for_each(|number| drop(node.value(now, &format!("k{number}"))));
+    };
+    let alone = Node::new(options(3, 33));
+    let mut now = Instant::from_millis(1_000);
+    (0..COUNT).for_each(|number| drop(alone.set(now, &format!("k{number}"), &[b'x'; 1000])));
+    (0..600).for_each(|number| drop(alone.set(now, &format!("k{number}"), &[b'x'; 1000])));
+    for _ in 0..3 {
+        now += Duration::from_secs(70);
+        read_hot_set(&alone, now);
+    }
+    assert!(
+        alone.store.statistics().counters.evictions > 1_000,
+        "at the limit"
+    );
+    let unreplicated = survivors_after_refill(&alone, now);
+
+    let mut pair = Pair::new();
+    pair.link();
+    (0..COUNT).for_each(|number| drop(pair.a.set(pair.now, &format!("k{number}"), &[b'x'; 1000])));
+    (0..600).for_each(|number| drop(pair.a.set(pair.now, &format!("k{number}"), &[b'x'; 1000])));
+    pair.run(500);
+    for _ in 0..3 {
+        // Nothing is said for longer than a living link allows, so the two meet anew.
+        pair.cut();
+        pair.now += Duration::from_secs(70);
+        pair.link();
+        read_hot_set(&pair.a, pair.now);
+        pair.run(500);
+    }
+    assert!(
+        pair.b.store.statistics().counters.evictions > 1_000,
+        "at the limit"
+    );
+    // Failover: the master dies, and clients write to the standby.
+    pair.cut();
+    let replicated = survivors_after_refill(&pair.b, pair.now);
+    assert_eq!(unreplicated.0, 600);
+    assert!(
+        replicated.0 >= 594,
+        "{replicated:?} where {unreplicated:?} survive without a peer"
+    );
+    let cold = unreplicated.1.abs_diff(replicated.1);
+    assert!(
+        cold < 300,
+        "{replicated:?} where {unreplicated:?} survive without a peer"
+    );
+}

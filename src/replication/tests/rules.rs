@@ -1,0 +1,307 @@
+//! Rules of merging, flushing and removing that a losing schedule once broke, one test each.
+
+use super::*;
+use crate::command::{Life, Mutation, Record};
+use crate::replication::record::ChangesWriter;
+
+/// One `Changes` frame, as the peer would send it at `now`.
+fn changes(now: Instant, position: u64, mutation: Mutation<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut writer = ChangesWriter::begin(&mut bytes, 0, now.as_nanos());
+    writer.push(&mut bytes, &Record::Mutation(mutation));
+    writer.end(&mut bytes, position);
+    bytes
+}
+
+const fn item(value: &'static [u8], version: u64) -> Mutation<'static> {
+    Mutation::Item {
+        key: b"k",
+        value,
+        flags: 0,
+        life: Life::Forever,
+        version,
+        cas: None,
+        marks: 0,
+    }
+}
+
+#[test]
+fn of_equal_versions_both_hosts_keep_the_same_content() {
+    let version = ZERO_UNIX_MS << 16;
+    for (first, second) in [(b"one", b"two"), (b"two", b"one")] {
+        let kept = [(first, second), (second, first)].map(|(mine, theirs)| {
+            let node = Node::new(options(1, 11));
+            let now = Instant::from_millis(1_000);
+            node.store.apply(now, &item(mine, version));
+            node.store.apply(now, &item(theirs, version));
+            node.value(now, "k")
+        });
+        assert_eq!(kept[0], kept[1]);
+    }
+}
+
+#[test]
+fn after_a_split_both_hosts_are_identical_and_lost_changes_are_counted() {
+    let mut pair = Pair::new();
+    for number in 0..200 {
+        pair.a.set(pair.now, &format!("k{number}"), b"before");
+    }
+    pair.link();
+    pair.run(100);
+    pair.cut();
+    for number in 0..100 {
+        pair.now += Duration::from_millis(1);
+        pair.a.set(pair.now, &format!("k{number}"), b"older");
+        pair.now += Duration::from_millis(1);
+        pair.b.set(pair.now, &format!("k{number}"), b"newer");
+        pair.b.delete(pair.now, &format!("k{}", number + 100));
+    }
+    pair.link();
+    pair.run(100);
+    for number in 0..100 {
+        let value = pair.a.value(pair.now, &format!("k{number}"));
+        assert_eq!(value, Some(b"newer".to_vec()));
+    }
+    assert_eq!(pair.assert_identical(), 100);
+    let conflicts = |node: &Node| node.store.statistics().counters.peer_conflicts;
+    assert_eq!((conflicts(&pair.a), conflicts(&pair.b)), (100, 0));
+}
+
+#[test]
+fn a_delete_while_the_peer_is_away_reaches_its_next_boot_which_was_written_to() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.a.set(pair.now, "k", b"v");
+    pair.run(100);
+    pair.cut();
+    // The new boot serves before the two meet, and a client has stored an older value there.
+    pair.b = Node::new(options(2, 23));
+    pair.b.set(pair.now, "k", b"old");
+    pair.now += Duration::from_millis(5);
+    pair.a.delete(pair.now, "k");
+    pair.link();
+    pair.run(100);
+    assert_eq!(pair.b.value(pair.now, "k"), None);
+    assert_eq!(pair.assert_identical(), 0);
+}
+
+#[test]
+fn an_empty_boot_overwrites_nothing() {
+    let mut pair = Pair::new();
+    for number in 0..300 {
+        pair.a.set(pair.now, &format!("k{number}"), b"v");
+    }
+    pair.link();
+    pair.run(100);
+    for boot in 23..26 {
+        pair.cut();
+        pair.b = Node::new(options(2, boot));
+        pair.link();
+        pair.run(100);
+    }
+    assert_eq!(pair.assert_identical(), 300);
+}
+
+#[test]
+fn a_comparison_that_is_cut_off_moves_no_position_and_is_repeated() {
+    let mut pair = Pair::new();
+    for number in 0..8000 {
+        pair.a.set(pair.now, &format!("session-{number:060}"), b"v");
+    }
+    pair.link();
+    pair.run(500);
+    pair.cut();
+    for number in 0..7000 {
+        pair.a.delete(pair.now, &format!("session-{number:060}"));
+    }
+    // It begins, and what the peer was sent so far arrives; then the connection breaks.
+    pair.session += 1;
+    pair.a.peer.connected(pair.now, pair.session, true, [1; 32]);
+    let (now, id) = (pair.now, pair.session);
+    pair.b.peer.connected(now, id, false, [2; 32]);
+    for _ in 0..5 {
+        let mut out = Vec::new();
+        pair.a.peer.poll_transmit(now, id, &pair.a.store, &mut out);
+        let begins = out.len().min(40_000);
+        pair.b
+            .peer
+            .handle_bytes(now, id, &out[..begins], &pair.b.store);
+        let mut back = Vec::new();
+        pair.b.peer.poll_transmit(now, id, &pair.b.store, &mut back);
+        pair.a.peer.handle_bytes(now, id, &back, &pair.a.store);
+        if begins < out.len() {
+            break;
+        }
+    }
+    pair.linked = true;
+    pair.cut();
+    assert!(
+        pair.b
+            .value(pair.now, &format!("session-{:060}", 0))
+            .is_some()
+    );
+    pair.link();
+    pair.run(500);
+    assert_eq!(pair.assert_identical(), 1_000);
+}
+
+#[test]
+fn a_delayed_flush_is_issued_by_the_node_that_accepted_it() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.a.set(pair.now, "k", b"v");
+    assert!(pair.a.store.flush_all(pair.now, Exptime(2)).is_none());
+    pair.run(1_900);
+    pair.b.store.flush_if_due(pair.now, true);
+    assert!(pair.a.value(pair.now, "k").is_some() && pair.b.value(pair.now, "k").is_some());
+    pair.run(200);
+    // The peer leaves it to the node that is connected.
+    pair.b.store.flush_if_due(pair.now, true);
+    assert_eq!(pair.b.store.watermark(), 0);
+    pair.a.store.flush_if_due(pair.now, true);
+    pair.run(20);
+    assert_eq!(pair.a.store.watermark(), pair.b.store.watermark());
+    assert_eq!(pair.assert_identical(), 0);
+}
+
+#[test]
+fn a_delayed_flush_is_issued_by_the_peer_if_the_node_that_accepted_it_is_gone() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.a.set(pair.now, "k", b"v");
+    pair.a.store.flush_all(pair.now, Exptime(2));
+    pair.run(100);
+    pair.cut();
+    pair.run(2_100);
+    pair.b.store.flush_if_due(pair.now, false);
+    assert_eq!(pair.b.value(pair.now, "k"), None);
+}
+
+#[test]
+fn a_change_made_between_the_hello_and_the_connection_is_waited_for() {
+    let mut pair = Pair::new();
+    let (now, id) = (pair.now, 1);
+    pair.a.peer.connected(now, id, true, [1; 32]);
+    pair.b.peer.connected(now, id, false, [2; 32]);
+    let mut set = false;
+    for _ in 0..10 {
+        let mut out = Vec::new();
+        pair.a.peer.poll_transmit(now, id, &pair.a.store, &mut out);
+        // The hello is on its way and tells of no change; replies do not wait yet.
+        if out.len() > 100 && !set {
+            pair.a.set(now, "k", b"v");
+            set = true;
+        }
+        pair.b.peer.handle_bytes(now, id, &out, &pair.b.store);
+        let mut back = Vec::new();
+        pair.b.peer.poll_transmit(now, id, &pair.b.store, &mut back);
+        pair.a.peer.handle_bytes(now, id, &back, &pair.a.store);
+        if pair.a.peer.peer_is_in_sync() {
+            let there = pair.b.value(now, "k");
+            assert_eq!(there, Some(b"v".to_vec()), "in sync without it");
+        }
+    }
+    assert!(set && pair.a.peer.peer_is_in_sync());
+}
+
+#[test]
+fn positions_move_over_what_is_not_sent_back() {
+    let mut pair = Pair::new();
+    pair.link();
+    for number in 0..500 {
+        pair.a.set(pair.now, &format!("k{number}"), b"v");
+    }
+    pair.run(200);
+    let (last, acknowledged) = pair.b.store.position();
+    assert_eq!((last, acknowledged), (500, 500));
+    assert_eq!(pair.b.peer.figures().records_sent, 0);
+}
+
+#[test]
+fn a_value_that_is_wanted_is_asked_for_again_on_a_new_connection() {
+    let mut pair = Pair::new();
+    pair.link();
+    let ticket = pair.a.set(pair.now, "k", b"v");
+    pair.run(100);
+    assert!(pair.a.store.acknowledged().covers(ticket));
+    // The peer loses the item without our knowledge, and then it is touched.
+    let gone = Mutation::Tombstone {
+        key: b"k",
+        version: u64::MAX >> 2,
+    };
+    pair.b.store.apply(pair.now, &gone);
+    let touch = crate::command::Touch {
+        key: b"k",
+        exptime: Exptime(100),
+    };
+    pair.a.store.touch(pair.now, &touch);
+    let mut out = Vec::new();
+    let (now, id) = (pair.now, pair.session);
+    pair.a.peer.poll_transmit(now, id, &pair.a.store, &mut out);
+    pair.b.peer.handle_bytes(now, id, &out, &pair.b.store);
+    // The question is lost with the connection.
+    pair.cut();
+    pair.link();
+    pair.run(200);
+    assert_eq!(pair.b.value(pair.now, "k"), Some(b"v".to_vec()));
+}
+
+#[test]
+fn what_is_too_large_for_the_peer_is_removed_there_acknowledged_and_counted_on_both() {
+    let mut pair = Pair::new();
+    pair.b.store.lower_item_size_max(1_000);
+    pair.link();
+    pair.a.set(pair.now, "k", b"small");
+    pair.run(100);
+    assert!(pair.b.value(pair.now, "k").is_some());
+    let ticket = pair.a.set(pair.now, "k", &[b'x'; 5_000]);
+    pair.run(200);
+    assert!(pair.a.store.acknowledged().covers(ticket));
+    assert_eq!(pair.b.value(pair.now, "k"), None);
+    assert_eq!(pair.b.store.refused(), 1);
+    assert_eq!(pair.a.peer.figures().refused_by_peer, 1);
+}
+
+#[test]
+fn frames_of_a_replaced_connection_are_dropped_unread() {
+    let mut pair = Pair::new();
+    pair.link();
+    let replaced = pair.session;
+    pair.run(50);
+    // The old connection falls silent, and a new one takes its place.
+    pair.linked = false;
+    pair.run(400);
+    pair.link();
+    assert!(pair.a.peer.is_connected());
+    let late = changes(pair.now, 9, item(b"late", (ZERO_UNIX_MS + 90_000) << 16));
+    pair.b
+        .peer
+        .handle_bytes(pair.now, replaced, &late, &pair.b.store);
+    assert_eq!(pair.b.value(pair.now, "k"), None);
+}
+
+#[test]
+fn a_silent_connection_yields_to_a_new_one_but_a_living_one_does_not() {
+    for (silent_ms, replaced) in [(100, false), (400, true)] {
+        let mut pair = Pair::new();
+        // Dialled by b, whose node id is higher: a second one from there has no precedence.
+        let establish = |pair: &mut Pair, id: u64| {
+            let now = pair.now;
+            pair.a.peer.connected(now, id, false, [1; 32]);
+            pair.b.peer.connected(now, id, true, [2; 32]);
+            for _ in 0..6 {
+                let mut out = Vec::new();
+                pair.b.peer.poll_transmit(now, id, &pair.b.store, &mut out);
+                pair.a.peer.handle_bytes(now, id, &out, &pair.a.store);
+                let mut back = Vec::new();
+                pair.a.peer.poll_transmit(now, id, &pair.a.store, &mut back);
+                pair.b.peer.handle_bytes(now, id, &back, &pair.b.store);
+            }
+        };
+        establish(&mut pair, 1);
+        pair.now += Duration::from_millis(silent_ms);
+        establish(&mut pair, 2);
+        let expected = if replaced { 2 } else { 1 };
+        assert_eq!(pair.a.peer.feeding, Some(expected), "after {silent_ms} ms");
+    }
+}
