@@ -95,7 +95,7 @@ pub struct ReplicationStatus {
     pub degraded_ms: u64,
     /// Changes of ours that the peer has not acknowledged.
     pub lag_items: u64,
-    /// Bytes of keys and values among them; beyond a few thousand items an estimate.
+    /// Bytes of keys and values among them; beyond some hundred items an estimate.
     pub lag_bytes: u64,
     /// Milliseconds that the oldest change on its way has waited for the peer.
     pub lag_ms: u64,

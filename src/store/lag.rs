@@ -5,16 +5,16 @@ use super::blob::{Handle, NIL};
 use super::shard::Shard;
 
 /// List entries looked at over all shards for one answer; what lies beyond is estimated.
-const STEPS: usize = 4096;
+const STEPS: usize = 1024;
 /// List entries looked at in one shard at least.
-const STEPS_MIN: usize = 16;
+const STEPS_MIN: usize = 2;
 
 /// What the peer has not acknowledged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Lag {
     /// Changes. A key that changed twice counts twice, although it will be sent once.
     pub changes: u64,
-    /// Bytes of keys and values to send, exact up to a few thousand items and estimated from the
+    /// Bytes of keys and values to send, exact up to some hundred items and estimated from the
     /// oldest ones beyond.
     pub bytes: u64,
 }

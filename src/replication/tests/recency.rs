@@ -71,7 +71,7 @@ fn survivors_after_refill(node: &Node, now: Instant) -> (usize, usize) {
 
 #[test]
 fn at_the_limit_a_hot_set_survives_a_failover_as_it_does_without_a_peer() {
-    const COUNT: u32 = 9_000;
+    const COUNT: u32 = 12_000;
     // Read on this node alone, minute after minute, while both are at their limits.
     let read_hot_set = |node: &Node, now| {
         (0..600).for_each(|number| drop(node.value(now, &format!("k{number}"))));
@@ -84,16 +84,23 @@ fn at_the_limit_a_hot_set_survives_a_failover_as_it_does_without_a_peer() {
         now += Duration::from_secs(70);
         read_hot_set(&alone, now);
     }
+    let evicted = |node: &Node| node.store.statistics().counters.evictions;
     assert!(
-        alone.store.statistics().counters.evictions > 1_000,
-        "at the limit"
+        evicted(&alone) > 1_000,
+        "{} evictions, at the limit",
+        evicted(&alone)
     );
     let unreplicated = survivors_after_refill(&alone, now);
 
     let mut pair = Pair::new();
     pair.link();
-    (0..COUNT).for_each(|number| drop(pair.a.set(pair.now, &format!("k{number}"), &[b'x'; 1000])));
-    (0..600).for_each(|number| drop(pair.a.set(pair.now, &format!("k{number}"), &[b'x'; 1000])));
+    // The peer has what is evicted here, so that it has to choose for itself.
+    for number in (0..COUNT).chain(0..600) {
+        pair.a.set(pair.now, &format!("k{number}"), &[b'x'; 1000]);
+        if number % 50 == 0 {
+            pair.talk();
+        }
+    }
     pair.run(500);
     for _ in 0..3 {
         // Nothing is said for longer than a living link allows, so the two meet anew.
@@ -104,8 +111,9 @@ fn at_the_limit_a_hot_set_survives_a_failover_as_it_does_without_a_peer() {
         pair.run(500);
     }
     assert!(
-        pair.b.store.statistics().counters.evictions > 1_000,
-        "at the limit"
+        evicted(&pair.b) > 1_000,
+        "{} evictions, at the limit",
+        evicted(&pair.b)
     );
     // Failover: the master dies, and clients write to the standby.
     pair.cut();
