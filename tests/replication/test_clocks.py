@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import skip_or_fail
 from lab import wait_for
 from linked import fill
+from pair_conftest import skip_or_fail
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 LIFE = 5

@@ -280,10 +280,11 @@ def test_a_peer_that_moves_to_another_address_is_found_by_its_name(linked):
     fill(linked.client_of(linked.a), 50)
     linked.b.kill9()
     moved = "10.77.0.22"
-    ip("-n", linked.b.namespace, "address", "add", f"{moved}/24", "dev", "eth0")
     ip("-n", linked.b.namespace, "address", "del", f"{linked.b.address}/24", "dev", "eth0")
+    ip("-n", linked.b.namespace, "address", "add", f"{moved}/24", "dev", "eth0")
     linked.b.address = moved
     linked.a.name_addresses({"twin": moved})
-    linked.b.start()
+    listen = {"replication": {"listen": f"{moved}:{REPLICATION_PORT}"}}
+    linked.b.start(merged(linked.b.overrides, listen))
     linked.wait_until_in_sync()
     linked.assert_identical(at_least=50)

@@ -78,8 +78,9 @@ fn at_the_limit_a_hot_set_survives_a_failover_as_it_does_without_a_peer() {
     };
     let alone = Node::new(options(3, 33));
     let mut now = Instant::from_millis(1_000);
-    (0..COUNT).for_each(|number| drop(alone.set(now, &format!("k{number}"), &[b'x'; 1000])));
-    (0..600).for_each(|number| drop(alone.set(now, &format!("k{number}"), &[b'x'; 1000])));
+    for number in (0..COUNT).chain(0..600) {
+        alone.set(now, &format!("k{number}"), &[b'x'; 1000]);
+    }
     for _ in 0..3 {
         now += Duration::from_secs(70);
         read_hot_set(&alone, now);
