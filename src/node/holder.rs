@@ -5,30 +5,27 @@
 //! renewal, whoever freezes or dies. Nothing is renewed or advertised unless the workers have
 //! shown a sign of life.
 
+mod duties;
+mod hearing;
+
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use tracing::{info, warn};
-use vrrp::packet::{Accepted, Counters, Datagram, Receiver, Warning};
-use vrrp::router::{Event, Reason, Role, Router};
+use vrrp::packet::{Counters, Receiver, Warning};
+use vrrp::router::{Reason, Role, Router};
 use vrrp::time::Instant;
 
 use super::Action;
 use crate::command::Standing;
-use crate::failover::{self, Rival, Rules, Seen};
+use crate::failover::{self, Rules, Seen};
 
-/// The shortest lease: the kernel counts lifetimes in whole seconds.
-const LEASE_MIN: Duration = Duration::from_secs(1);
 /// Workers silent for longer than this (or an advertisement interval, if that is longer) are hung.
 const WORKERS_SILENT_MAX: Duration = Duration::from_secs(1);
 /// A node that has not run for longer than this (or half an interval, if that is longer) was paused:
 /// it looks after things every 100 ms otherwise.
 const PAUSE_MIN: Duration = Duration::from_millis(300);
-/// The last word of a master that lost; 0 would call other backups to an election.
-const CONCEDING_PRIORITY: u8 = 1;
-/// A master that hears a lesser one answers at most this often.
-const ANSWER_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The machine. Without a router it only keeps what was seen, for serving and status.
 pub struct Holder {
@@ -96,154 +93,6 @@ impl Holder {
         if let Some(router) = &mut self.router {
             router.startup(now);
         }
-        self.settle(now);
-    }
-
-    /// A datagram of protocol 112 arrived.
-    pub fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
-        self.begin(now);
-        let Some(receiver) = &mut self.receiver else {
-            return;
-        };
-        match receiver.accept(datagram) {
-            Ok(accepted) => self.handle_advertisement(now, &accepted),
-            Err(rejection) => {
-                // Counted by the receiver; the log hears of the first of each hundred.
-                if receiver.counters().rejected() % 100 == 1 {
-                    warn!("vrrp: an advertisement was rejected: {rejection}");
-                }
-            }
-        }
-        self.settle(now);
-    }
-
-    fn handle_advertisement(&mut self, now: Instant, accepted: &Accepted) {
-        let Accepted {
-            source,
-            advertisement,
-            warnings,
-        } = accepted;
-        for warning in warnings {
-            if self.warned.as_ref() != Some(warning) {
-                warn!("vrrp: {source} is configured differently: {warning}");
-                self.warned = Some(warning.clone());
-            }
-        }
-        let source = *source;
-        self.tell_of_third(source, advertisement.priority);
-        let knew_no_master = self.seen.master_sign_at.is_none();
-        self.seen.advertisement(now, source, advertisement.priority);
-        let Some(router) = &mut self.router else {
-            return;
-        };
-        let Some(master_since) = self.master_since else {
-            if advertisement.priority == 0 {
-                info!("vrrp: {source} leaves (priority 0)");
-            } else if knew_no_master {
-                info!(
-                    "vrrp: {source} is master with priority {}",
-                    advertisement.priority
-                );
-            }
-            router.handle_advertisement(now, source, advertisement);
-            return;
-        };
-        if self.handing_over {
-            return;
-        }
-        match failover::rival(&self.rules, &self.seen, now, master_since, source) {
-            Rival::Better => {
-                router.become_backup(now, Reason::Caller("the peer is the better master"))
-            }
-            Rival::Lesser | Rival::Contradicted if advertisement.priority > 0 => {
-                self.assert_mastership(now);
-            }
-            Rival::Lesser | Rival::Contradicted | Rival::Unknown => {
-                router.handle_advertisement(now, source, advertisement);
-                if router.state().role() == Role::Backup {
-                    self.concede(now);
-                }
-            }
-        }
-    }
-
-    /// A router that is neither of the two is obeyed, and nobody should have to guess that it is
-    /// there.
-    fn tell_of_third(&mut self, source: IpAddr, priority: u8) {
-        if self.seen.is_third(source) && self.third.replace(source) != Some(source) {
-            warn!(
-                "vrrp: {source} is a third router of this virtual router, with priority {priority}: \
-                 it is followed as the RFC says"
-            );
-        }
-    }
-
-    /// There were two masters, and VRRP's comparison has made the other one win. Having heard only
-    /// us first, it may not know: our neighbours' caches would point here until its next routine
-    /// announcement. A last advertisement, sent when the addresses are gone, makes it announce. Its
-    /// priority is the lowest, so that it wins against no priority that the winner falls back to.
-    fn concede(&mut self, now: Instant) {
-        self.drain(now);
-        self.send(CONCEDING_PRIORITY);
-    }
-
-    /// Tells a lesser master, and the switches, who holds the address.
-    fn assert_mastership(&mut self, now: Instant) {
-        if now.since(self.answered_at) < ANSWER_INTERVAL {
-            return;
-        }
-        self.answered_at = now;
-        if let Some(router) = &mut self.router {
-            router.advertise_now(now);
-            router.announce_now(now);
-        }
-    }
-
-    /// The peer told its standing over the link.
-    pub fn handle_heartbeat(&mut self, now: Instant, node_id: u64, standing: Standing) {
-        self.begin(now);
-        self.seen.heartbeat(now, node_id, standing);
-        if let (Some(since), true) = (self.master_since, standing.master && !self.handing_over) {
-            match failover::yields_as_master(&self.rules, &self.seen, now, since) {
-                Some(true) => {
-                    let router = self.router.as_mut().expect("a master has a router");
-                    router.become_backup(now, Reason::Caller("the peer is the better master"));
-                }
-                Some(false) => self.assert_mastership(now),
-                None => {}
-            }
-        }
-        self.settle(now);
-    }
-
-    /// The link stands; the peer's configured priority, and where its advertisements come from.
-    pub fn handle_hello(&mut self, now: Instant, priority: u8, address: Option<IpAddr>) {
-        self.begin(now);
-        self.seen.peer_address = address;
-        self.seen.hello_ever = true;
-        self.seen.hello_at = Some(now);
-        self.seen.hello_priority = (priority > 0).then_some(priority);
-        self.settle(now);
-    }
-
-    /// The link is gone.
-    pub fn handle_link_lost(&mut self, now: Instant) {
-        self.begin(now);
-        self.seen.link_lost();
-        self.settle(now);
-    }
-
-    /// The peer's process is dead.
-    pub fn handle_peer_died(&mut self, now: Instant) {
-        self.begin(now);
-        self.seen.peer_died(now);
-        self.settle(now);
-    }
-
-    /// The peer has handed over.
-    pub fn handle_handed_over(&mut self, now: Instant) {
-        self.begin(now);
-        self.seen.peer_handed_over(now);
         self.settle(now);
     }
 
@@ -508,74 +357,6 @@ impl Holder {
             && router.priority() != priority
         {
             router.set_priority(priority);
-        }
-    }
-
-    fn drain(&mut self, now: Instant) {
-        while let Some(event) = self.router.as_mut().and_then(Router::poll_event) {
-            self.carry_out(now, &event);
-        }
-    }
-
-    fn carry_out(&mut self, now: Instant, event: &Event) {
-        match event {
-            Event::AddAddresses => {
-                self.master_since = Some(now);
-                self.actions.push_back(Action::OpenPorts);
-                self.renew(now);
-            }
-            Event::Advertise { priority: 0 } => self.send(0),
-            Event::Advertise { priority } => {
-                if !self.workers_hung {
-                    self.renew(now);
-                    self.send(*priority);
-                }
-            }
-            Event::Announce => self.actions.push_back(Action::Announce),
-            Event::RemoveAddresses => {
-                self.master_since = None;
-                self.lease_until = None;
-                self.actions.push_back(Action::ResetConnections);
-                self.actions.push_back(Action::RemoveAddresses);
-            }
-            Event::StateChanged { from, to, reason } => {
-                if *to == Role::Backup {
-                    self.seen.entered_backup(now);
-                }
-                let priority = self.router.as_ref().map_or(0, Router::priority);
-                info!("vrrp: {from} -> {to} with priority {priority}: {reason}");
-                self.changed = (*to, now, reason.to_string());
-                let (role, reason) = (*to, reason.to_string());
-                self.actions.push_back(Action::Changed {
-                    role,
-                    reason,
-                    priority,
-                });
-            }
-        }
-    }
-
-    fn renew(&mut self, now: Instant) {
-        let until = self.lease_until(now);
-        self.lease_until = Some(until);
-        self.actions.push_back(Action::PutAddresses { until });
-    }
-
-    fn lease_until(&self, now: Instant) -> Instant {
-        now + (self.rules.interval * 2).max(LEASE_MIN)
-    }
-
-    fn send(&mut self, priority: u8) {
-        let (Some(router), Some(destination)) = (&self.router, self.destination) else {
-            return;
-        };
-        let source = router.config().primary_address;
-        match router.advertisement(priority).encode(source, destination) {
-            Ok(message) => {
-                self.sent += 1;
-                self.actions.push_back(Action::Advertise(message));
-            }
-            Err(error) => warn!("vrrp: an advertisement cannot be encoded: {error}"),
         }
     }
 }

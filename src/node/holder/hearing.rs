@@ -1,0 +1,168 @@
+//! What the holder hears: advertisements over VRRP, and the peer over the link.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use tracing::{info, warn};
+use vrrp::packet::{Accepted, Datagram};
+use vrrp::router::{Reason, Role};
+use vrrp::time::Instant;
+
+use super::Holder;
+use crate::command::Standing;
+use crate::failover::{self, Rival};
+
+/// The last word of a master that lost; 0 would call other backups to an election.
+const CONCEDING_PRIORITY: u8 = 1;
+/// A master that hears a lesser one answers at most this often.
+const ANSWER_INTERVAL: Duration = Duration::from_millis(200);
+
+impl Holder {
+    /// A datagram of protocol 112 arrived.
+    pub fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
+        self.begin(now);
+        let Some(receiver) = &mut self.receiver else {
+            return;
+        };
+        match receiver.accept(datagram) {
+            Ok(accepted) => self.handle_advertisement(now, &accepted),
+            Err(rejection) => {
+                // Counted by the receiver; the log hears of the first of each hundred.
+                if receiver.counters().rejected() % 100 == 1 {
+                    warn!("vrrp: an advertisement was rejected: {rejection}");
+                }
+            }
+        }
+        self.settle(now);
+    }
+
+    fn handle_advertisement(&mut self, now: Instant, accepted: &Accepted) {
+        let Accepted {
+            source,
+            advertisement,
+            warnings,
+        } = accepted;
+        for warning in warnings {
+            if self.warned.as_ref() != Some(warning) {
+                warn!("vrrp: {source} is configured differently: {warning}");
+                self.warned = Some(warning.clone());
+            }
+        }
+        let source = *source;
+        self.tell_of_third(source, advertisement.priority);
+        let knew_no_master = self.seen.master_sign_at.is_none();
+        self.seen.advertisement(now, source, advertisement.priority);
+        let Some(router) = &mut self.router else {
+            return;
+        };
+        let Some(master_since) = self.master_since else {
+            if advertisement.priority == 0 {
+                info!("vrrp: {source} leaves (priority 0)");
+            } else if knew_no_master {
+                info!(
+                    "vrrp: {source} is master with priority {}",
+                    advertisement.priority
+                );
+            }
+            router.handle_advertisement(now, source, advertisement);
+            return;
+        };
+        if self.handing_over {
+            return;
+        }
+        match failover::rival(&self.rules, &self.seen, now, master_since, source) {
+            Rival::Better => {
+                router.become_backup(now, Reason::Caller("the peer is the better master"))
+            }
+            Rival::Lesser | Rival::Contradicted if advertisement.priority > 0 => {
+                self.assert_mastership(now);
+            }
+            Rival::Lesser | Rival::Contradicted | Rival::Unknown => {
+                router.handle_advertisement(now, source, advertisement);
+                if router.state().role() == Role::Backup {
+                    self.concede(now);
+                }
+            }
+        }
+    }
+
+    /// A router that is neither of the two is obeyed, and nobody should have to guess that it is
+    /// there.
+    fn tell_of_third(&mut self, source: IpAddr, priority: u8) {
+        if self.seen.is_third(source) && self.third.replace(source) != Some(source) {
+            warn!(
+                "vrrp: {source} is a third router of this virtual router, with priority {priority}: \
+                 it is followed as the RFC says"
+            );
+        }
+    }
+
+    /// There were two masters, and VRRP's comparison has made the other one win. Having heard only
+    /// us first, it may not know: our neighbours' caches would point here until its next routine
+    /// announcement. A last advertisement, sent when the addresses are gone, makes it announce. Its
+    /// priority is the lowest, so that it wins against no priority that the winner falls back to.
+    fn concede(&mut self, now: Instant) {
+        self.drain(now);
+        self.send(CONCEDING_PRIORITY);
+    }
+
+    /// Tells a lesser master, and the switches, who holds the address.
+    fn assert_mastership(&mut self, now: Instant) {
+        if now.since(self.answered_at) < ANSWER_INTERVAL {
+            return;
+        }
+        self.answered_at = now;
+        if let Some(router) = &mut self.router {
+            router.advertise_now(now);
+            router.announce_now(now);
+        }
+    }
+
+    /// The peer told its standing over the link.
+    pub fn handle_heartbeat(&mut self, now: Instant, node_id: u64, standing: Standing) {
+        self.begin(now);
+        self.seen.heartbeat(now, node_id, standing);
+        if let (Some(since), true) = (self.master_since, standing.master && !self.handing_over) {
+            match failover::yields_as_master(&self.rules, &self.seen, now, since) {
+                Some(true) => {
+                    let router = self.router.as_mut().expect("a master has a router");
+                    router.become_backup(now, Reason::Caller("the peer is the better master"));
+                }
+                Some(false) => self.assert_mastership(now),
+                None => {}
+            }
+        }
+        self.settle(now);
+    }
+
+    /// The link stands; the peer's configured priority, and where its advertisements come from.
+    pub fn handle_hello(&mut self, now: Instant, priority: u8, address: Option<IpAddr>) {
+        self.begin(now);
+        self.seen.peer_address = address;
+        self.seen.hello_ever = true;
+        self.seen.hello_at = Some(now);
+        self.seen.hello_priority = (priority > 0).then_some(priority);
+        self.settle(now);
+    }
+
+    /// The link is gone.
+    pub fn handle_link_lost(&mut self, now: Instant) {
+        self.begin(now);
+        self.seen.link_lost();
+        self.settle(now);
+    }
+
+    /// The peer's process is dead.
+    pub fn handle_peer_died(&mut self, now: Instant) {
+        self.begin(now);
+        self.seen.peer_died(now);
+        self.settle(now);
+    }
+
+    /// The peer has handed over.
+    pub fn handle_handed_over(&mut self, now: Instant) {
+        self.begin(now);
+        self.seen.peer_handed_over(now);
+        self.settle(now);
+    }
+}
