@@ -55,6 +55,7 @@ fn a_panic_anywhere_ends_the_process() {
         let status = Command::new(program)
             .args(["--exact", "a_panic_anywhere_ends_the_process"])
             .env(PLACE, place)
+            .env("RUST_BACKTRACE", "0")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status()

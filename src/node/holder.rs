@@ -43,8 +43,6 @@ pub struct Holder {
     workers_hung: bool,
     interface_up: bool,
     leaving: bool,
-    /// The peer was told to take over, and the last answers go out.
-    handing_over: bool,
     answered_at: Instant,
     changed: (Role, Instant, String),
     warned: Option<Warning>,
@@ -77,7 +75,6 @@ impl Holder {
             workers_hung: false,
             interface_up: true,
             leaving: false,
-            handing_over: false,
             answered_at: Instant::ZERO,
             changed: (Role::Initialize, now, "not started".to_owned()),
             warned: None,
@@ -173,16 +170,10 @@ impl Holder {
         self.settle(now);
     }
 
-    /// The peer was told to take over. Until [`Holder::leave`], within a fraction of a second, another
-    /// master is what was asked for: yielding to it would reset connections whose answers go out.
-    pub fn hand_over(&mut self) {
-        self.handing_over = true;
-    }
-
     /// Gives the address up with priority 0, and stays BACKUP.
     pub fn leave(&mut self, now: Instant, for_good: bool) {
         self.begin(now);
-        (self.leaving, self.handing_over) = (for_good, false);
+        self.leaving = for_good;
         if !for_good && !self.is_master() {
             // The peer has the address already.
             return;

@@ -152,7 +152,6 @@ impl Node {
                 }
                 if let Some(peer) = self.peer.as_mut().filter(|peer| drained && is_synced(peer)) {
                     peer.hand_over();
-                    self.holder.hand_over();
                 }
                 self.leaving = Leaving::Closing {
                     until: now + CLOSE_MAX,

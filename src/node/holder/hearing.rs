@@ -67,9 +67,6 @@ impl Holder {
             router.handle_advertisement(now, source, advertisement);
             return;
         };
-        if self.handing_over {
-            return;
-        }
         match failover::rival(&self.rules, &self.seen, now, master_since, source) {
             Rival::Better => {
                 router.become_backup(now, Reason::Caller("the peer is the better master"))
@@ -122,7 +119,7 @@ impl Holder {
     pub fn handle_heartbeat(&mut self, now: Instant, node_id: u64, standing: Standing) {
         self.begin(now);
         self.seen.heartbeat(now, node_id, standing);
-        if let (Some(since), true) = (self.master_since, standing.master && !self.handing_over) {
+        if let (Some(since), true) = (self.master_since, standing.master) {
             match failover::yields_as_master(&self.rules, &self.seen, now, since) {
                 Some(true) => {
                     let router = self.router.as_mut().expect("a master has a router");
