@@ -20,16 +20,18 @@ use crate::connection::{Client as Who, Connection, Context, Passwords};
 
 /// Bytes read at once.
 pub(super) const READ_BYTES: usize = 64 * 1024;
-/// Output beyond this is written before more is produced. A larger buffer is not lent again.
-const OUTPUT_BYTES_KEPT: usize = 64 * 1024;
-/// Output buffers that a worker keeps to lend.
-const BUFFERS_MAX: usize = 128;
+/// Output beyond this is written before more is produced.
+const OUTPUT_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of output buffers that a worker keeps to lend.
+const BUFFER_BYTES_KEPT: usize = 1024 * 1024;
 
 /// What a worker lends to its clients.
 pub(super) struct Lent {
     pub shared: Arc<Shared>,
     read: Vec<u8>,
     outputs: Vec<Vec<u8>>,
+    /// What `outputs` have room for.
+    output_bytes: usize,
     /// Bytes moved since they were last counted.
     pub bytes_read: u64,
     pub bytes_written: u64,
@@ -41,14 +43,23 @@ impl Lent {
             shared,
             read: vec![0; READ_BYTES],
             outputs: Vec::new(),
+            output_bytes: 0,
             bytes_read: 0,
             bytes_written: 0,
         }
     }
 
+    fn lend(&mut self) -> Vec<u8> {
+        let output = self.outputs.pop().unwrap_or_default();
+        self.output_bytes -= output.capacity();
+        output
+    }
+
     fn take_back(&mut self, mut output: Vec<u8>) {
-        if output.capacity() <= OUTPUT_BYTES_KEPT && self.outputs.len() < BUFFERS_MAX {
+        let kept = self.output_bytes + output.capacity();
+        if kept <= BUFFER_BYTES_KEPT {
             output.clear();
+            self.output_bytes = kept;
             self.outputs.push(output);
         }
     }
@@ -124,6 +135,11 @@ impl Client {
         }
     }
 
+    /// Bytes of answers on their way to the client.
+    pub const fn output_len(&self) -> usize {
+        self.output.len()
+    }
+
     /// Lines to watch may come at any time.
     pub const fn is_watching(&self) -> bool {
         self.connection.is_watching()
@@ -131,7 +147,7 @@ impl Client {
 
     /// Goes on with what waited, then reads once and executes what was read.
     pub fn act(&mut self, now: Instant, lent: &mut Lent) -> io::Result<()> {
-        if self.is_stuck || self.written > 0 || self.output.len() > OUTPUT_BYTES_KEPT {
+        if self.is_stuck || self.written > 0 || self.output.len() > OUTPUT_BYTES_MAX {
             return Ok(());
         }
         let connection = &self.connection;
@@ -196,7 +212,7 @@ impl Client {
             return Err(io::Error::new(kind, "the lease has ended"));
         }
         if self.output.capacity() == 0 {
-            self.output = lent.outputs.pop().unwrap_or_default();
+            self.output = lent.lend();
         }
         let shared = &lent.shared;
         let passwords = self.passwords_to_check(shared);
@@ -229,7 +245,7 @@ impl Client {
         }
         let waiting = self.output.len();
         let goes_on = self.connection.has_work() && !self.ended;
-        if goes_on && self.written == 0 && waiting <= OUTPUT_BYTES_KEPT {
+        if goes_on && self.written == 0 && waiting <= OUTPUT_BYTES_MAX {
             // What is not much yet leaves with what follows it.
             return Ok(Next::Again);
         }

@@ -22,9 +22,11 @@ use crate::connection::{Connection, Facts};
 pub(super) const DOOR: Token = Token(usize::MAX);
 /// Events taken from the system at once.
 const EVENTS_MAX: usize = 256;
-/// Clients that act before the first of them speaks. It bounds what an answer waits for others and
-/// the output that the worker keeps.
+/// Clients that act before the first of them speaks. It bounds what an answer waits for others.
 const BATCH: usize = 32;
+/// Bytes of answers after which they speak at once: more would have left the processor's cache
+/// before it is written.
+const BATCH_BYTES: usize = 128 * 1024;
 /// A worker shows a sign of life at least this often, and looks for lines to watch.
 const TICK: Duration = Duration::from_millis(100);
 /// Idle connections are looked for this often.
@@ -158,17 +160,17 @@ impl Turns {
     /// Everyone who is ready acts and speaks, some at a time.
     fn turn(&mut self, now: Instant) {
         let ready = mem::take(&mut self.ready);
-        for batch in ready.chunks(BATCH) {
-            for id in batch {
-                self.act(*id, now);
-            }
+        let mut rest = &ready[..];
+        while !rest.is_empty() {
+            let acted = self.act_some(rest, now);
             let shared = &self.lent.shared;
             if shared.store.has_dirty() {
                 shared.wake_link();
             }
-            for id in batch {
+            for id in &rest[..acted] {
                 self.speak(*id);
             }
+            rest = &rest[acted..];
         }
         let facts = &self.lent.shared.facts;
         Facts::add(&facts.bytes_read, mem::take(&mut self.lent.bytes_read));
@@ -183,9 +185,21 @@ impl Turns {
         }
     }
 
-    fn act(&mut self, id: usize, now: Instant) {
+    /// Lets the next batch act. Returns how many they are.
+    fn act_some(&mut self, ready: &[usize], now: Instant) -> usize {
+        let mut bytes = 0;
+        let mut acted = 0;
+        while acted < ready.len().min(BATCH) && bytes < BATCH_BYTES {
+            bytes += self.act(ready[acted], now);
+            acted += 1;
+        }
+        acted
+    }
+
+    /// Returns how many bytes of answers it has.
+    fn act(&mut self, id: usize, now: Instant) -> usize {
         let Some(client) = self.clients.get_mut(id) else {
-            return;
+            return 0;
         };
         client.is_ready = false;
         let was_watching = client.is_watching();
@@ -193,9 +207,11 @@ impl Turns {
         if client.is_watching() && !was_watching {
             self.watching.push(id);
         }
+        let bytes = client.output_len();
         if let Err(error) = outcome {
             self.close(id, &Err(error));
         }
+        bytes
     }
 
     fn speak(&mut self, id: usize) {
