@@ -364,8 +364,7 @@ impl Shard {
                 hash,
                 arithmetic,
                 initial,
-                (0, deadline, version),
-                None,
+                (0, deadline, version, None),
             );
         };
         if arithmetic
@@ -397,8 +396,7 @@ impl Shard {
             hash,
             arithmetic,
             value,
-            (flags, deadline, version),
-            ttl_before,
+            (flags, deadline, version, ttl_before),
         )
     }
 
@@ -409,8 +407,7 @@ impl Shard {
         hash: Hash,
         arithmetic: &Arithmetic<'_>,
         value: u64,
-        (flags, deadline, version): (u32, u32, u64),
-        ttl_before: Option<u32>,
+        (flags, deadline, version, ttl_before): (u32, u32, u64, Option<u32>),
     ) -> Result<Outcome, NoRoom> {
         let mut digits = itoa::Buffer::new();
         let digits = digits.format(value).as_bytes();

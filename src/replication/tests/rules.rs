@@ -1,7 +1,7 @@
 //! Rules of merging, flushing and removing that a losing schedule once broke, one test each.
 
 use super::*;
-use crate::command::{Life, Mutation, Record};
+use crate::command::{Life, Mutation, Record, Value};
 use crate::replication::record::ChangesWriter;
 
 /// One `Changes` frame, as the peer would send it at `now`.
@@ -16,7 +16,7 @@ fn changes(now: Instant, position: u64, mutation: Mutation<'_>) -> Vec<u8> {
 const fn item(value: &'static [u8], version: u64) -> Mutation<'static> {
     Mutation::Item {
         key: b"k",
-        value,
+        value: Value::whole(value),
         flags: 0,
         life: Life::Forever,
         version,
