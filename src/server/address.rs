@@ -21,6 +21,7 @@ use vrrp::packet::{DATAGRAM_BYTES_MAX, Datagram, Delivery};
 use super::ServeError;
 use super::guard::GuardProcess;
 use super::link::Message;
+use super::shared::Shared;
 use crate::config::VirtualAddress;
 
 /// What the node thread asks for.
@@ -42,6 +43,10 @@ const FINISH_MAX: Duration = Duration::from_secs(1);
 const TENTATIVE_MAX: Duration = Duration::from_secs(3);
 /// How often it is looked whether it has ended.
 const TENTATIVE_POLL: Duration = Duration::from_millis(50);
+
+/// How long the address stays for connections that wait to be taken and then reset. Meanwhile the
+/// other host may have it already, and both answer to ARP.
+const TAKE_MAX: Duration = Duration::from_millis(20);
 
 /// A datagram as it leaves this thread.
 pub(super) enum OwnedDatagram {
@@ -203,7 +208,11 @@ impl Network {
     }
 
     /// Starts the thread.
-    pub fn start(self, inbox: UnboundedSender<Message>) -> Result<AddressThread, ServeError> {
+    pub fn start(
+        self,
+        inbox: UnboundedSender<Message>,
+        shared: Arc<Shared>,
+    ) -> Result<AddressThread, ServeError> {
         let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|error| ServeError::Runtime(format!("cannot open an eventfd: {error}")))?;
         let bell = Arc::new(bell);
@@ -211,12 +220,18 @@ impl Network {
         let heard = bell.clone();
         thread::Builder::new()
             .name("address".to_owned())
-            .spawn(move || self.run(&queue, &heard, &inbox))
+            .spawn(move || self.run(&queue, &heard, &inbox, &shared))
             .map_err(|error| ServeError::Runtime(format!("cannot start a thread: {error}")))?;
         Ok(AddressThread { orders, bell })
     }
 
-    fn run(mut self, queue: &Receiver<Order>, bell: &OwnedFd, inbox: &UnboundedSender<Message>) {
+    fn run(
+        mut self,
+        queue: &Receiver<Order>,
+        bell: &OwnedFd,
+        inbox: &UnboundedSender<Message>,
+        shared: &Shared,
+    ) {
         let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
         loop {
             let mut descriptors = [
@@ -240,7 +255,7 @@ impl Network {
                     let _waited = done.send(());
                     return;
                 }
-                self.perform(&order, inbox);
+                self.perform(&order, inbox, shared);
             }
             if inbox.is_closed() {
                 return;
@@ -390,7 +405,7 @@ impl Network {
             .any(|virtual_one| virtual_one.address == address)
     }
 
-    fn perform(&mut self, order: &Order, inbox: &UnboundedSender<Message>) {
+    fn perform(&mut self, order: &Order, inbox: &UnboundedSender<Message>, shared: &Shared) {
         let index = self.interface.index;
         let result = match order {
             Order::Put(lifetime) => {
@@ -404,6 +419,7 @@ impl Network {
                 })
             }
             Order::Remove => {
+                shared.accept_queues.wait_until_empty(TAKE_MAX);
                 let mut each = self.virtual_addresses.iter();
                 let removed =
                     each.try_for_each(|v| self.addresses.remove(index, v.address, v.prefix_len));

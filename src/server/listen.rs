@@ -111,6 +111,7 @@ impl Ports {
     pub fn open(self, acceptor: &Arc<Acceptor>) -> io::Result<()> {
         for (socket, address) in self.tcp {
             socket.listen(self.backlog)?;
+            acceptor.shared.accept_queues.watch(&socket)?;
             let listener = tokio::net::TcpListener::from_std(socket.into())?;
             info!(
                 "listening for clients on {}",

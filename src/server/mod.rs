@@ -10,6 +10,7 @@
 //! | tls | handshakes of the replication link, if it is encrypted |
 //! | (guard) | a child process that removes the address should this one die |
 
+mod accept_queues;
 mod address;
 mod admin;
 pub mod ask;

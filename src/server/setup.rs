@@ -74,7 +74,7 @@ impl Setup {
         let node = self.node(config)?;
         let address = self
             .network
-            .map(|network| network.start(sender.clone()))
+            .map(|network| network.start(sender.clone(), self.shared.clone()))
             .transpose()?;
         Ok(Connected {
             shared: self.shared,

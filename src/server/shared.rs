@@ -8,6 +8,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 use vrrp::time::Instant;
 
+use super::accept_queues::AcceptQueues;
 use super::clock::Clock;
 use super::door::Door;
 use super::virtual_connections::VirtualConnections;
@@ -29,6 +30,8 @@ pub struct Shared {
     lease_until: AtomicU64,
     /// Client connections over a virtual address.
     pub virtual_connections: VirtualConnections,
+    /// Connections that nobody has taken yet, over any address.
+    pub accept_queues: AcceptQueues,
     /// Mutations of clients are not executed: the node is leaving.
     pub leaving: AtomicBool,
     /// Connections end once their answers are out.
@@ -98,6 +101,7 @@ impl Shared {
             virtual_addresses,
             lease_until: AtomicU64::new(0),
             virtual_connections: VirtualConnections::default(),
+            accept_queues: AcceptQueues::default(),
             leaving: AtomicBool::new(false),
             closing: Closing::default(),
             passwords: RwLock::new(None),
