@@ -117,6 +117,7 @@ def test_a_guard_that_is_stopped_does_not_keep_the_server_from_leaving(pair):
     pair.wait_for_holder(standby)
     assert_moved(pair, struck, master, standby, PROCESS_DEATH_MAX, PROCESS_DEATH_MAX)
     assert master.pids() == [], "the guard is gone with its server"
+    master.start()
 
 
 def test_a_leftover_is_cleared_by_command_and_a_served_address_is_not(pair, measured):
@@ -380,6 +381,7 @@ def test_another_address_with_a_lifetime_stays_untouched(pair):
     assert pair.recorder.changes_since(since) == [], pair.recorder.describe(since)
     for before in renewed:
         assert same(entry(master, before["local"]), before)
+    standby.start()
 
 
 def entry(host, address):

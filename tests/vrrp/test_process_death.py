@@ -49,4 +49,5 @@ def test_connections_that_wait_to_be_accepted_are_told_that_the_process_died(pai
     for each in opened:
         each.close()
     assert number == CONNECTIONS, pair.recorder.describe(struck)
+    master.start()
     measured(f"{CONNECTIONS} connections told {took:.3f} s after kill -9")
