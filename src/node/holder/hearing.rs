@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use tracing::{info, warn};
-use vrrp::packet::{Accepted, Datagram};
+use vrrp::packet::{Accepted, Datagram, Rejection};
 use vrrp::router::{Reason, Role};
 use vrrp::time::Instant;
 
@@ -26,9 +26,10 @@ impl Holder {
         };
         match receiver.accept(datagram) {
             Ok(accepted) => self.handle_advertisement(now, &accepted),
+            Err(Rejection::VirtualRouterId(_)) => {}
             Err(rejection) => {
                 // Counted by the receiver; the log hears of the first of each hundred.
-                if receiver.counters().rejected() % 100 == 1 {
+                if receiver.counters().faults() % 100 == 1 {
                     warn!("vrrp: an advertisement was rejected: {rejection}");
                 }
             }

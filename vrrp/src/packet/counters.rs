@@ -68,4 +68,10 @@ impl Counters {
     pub fn rejected(&self) -> u64 {
         self.named().iter().skip(1).map(|(_, count)| count).sum()
     }
+
+    /// What should not have come: rejected, but not because it was of another virtual router,
+    /// several of which may share a network.
+    pub fn faults(&self) -> u64 {
+        self.rejected() - self.virtual_router_id
+    }
 }

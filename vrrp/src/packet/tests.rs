@@ -255,6 +255,7 @@ fn every_rung_of_the_ladder_rejects_and_counts() {
     );
     let counters = receiver.counters();
     assert_eq!((counters.accepted, counters.rejected()), (1, 15));
+    assert_eq!(counters.faults(), 14);
     assert_eq!((counters.length, counters.authentication_type), (3, 2));
 }
 
