@@ -12,6 +12,7 @@ PATH="$PATH:/usr/sbin:/sbin"
 
 # The mirror that this machine's apt uses for the release.
 mirror() {
+    # shellcheck disable=SC2016 # apt's own variable
     apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $release" |
         head -n 1
 }
