@@ -223,6 +223,11 @@ impl Node {
         self.actions.pop_front()
     }
 
+    /// The boot id of the process that the link is connected to.
+    pub fn peer_boot_id(&self) -> Option<u64> {
+        self.peer.as_ref().and_then(Peer::peer_boot_id)
+    }
+
     /// Whether changes wait to be sent to a connected peer.
     pub fn has_work_for_link(&self) -> bool {
         self.peer.as_ref().is_some_and(Peer::is_connected) && self.store.has_dirty()

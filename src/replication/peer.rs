@@ -155,7 +155,10 @@ impl Peer {
             // One that we have dialled already is about to take its place: a third connection
             // would only replace that one in turn.
             let dialled = |session: &Session| session.dialled && !session.closing;
-            let wait = self.sessions.values().any(dialled);
+            // One that was closed as soon as it stood would be closed again: the other end still
+            // believes in an older one.
+            let at_once = now.since(session.opened_at) < REDIAL_MIN;
+            let wait = at_once || self.sessions.values().any(dialled);
             self.redial_at = Some(if wait { now + REDIAL_MIN } else { now });
         } else if session.dialled && self.feeding.is_none() {
             self.redial_at = Some(now + self.redial_after);

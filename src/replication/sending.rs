@@ -304,8 +304,9 @@ impl Sending {
     /// note at a time tells how fast the peer is.
     fn note_due(&mut self, now: Instant, store: &Store) {
         let holding = store.acknowledged().is_holding();
-        let attached = !matches!(self.progress, Progress::Detached);
-        if !(attached && holding || self.degraded && self.is_in_sync()) {
+        // Also while the connection is gone: one that breaks again and again must not make an
+        // answer wait anew each time.
+        if !(holding || self.degraded && self.is_in_sync()) {
             self.due.clear();
             return;
         }

@@ -93,7 +93,7 @@ impl Peer {
         }
     }
 
-    /// The node id told by the peer on the feeding session.
+    /// The boot id told by the peer on the feeding session.
     pub fn peer_boot_id(&self) -> Option<u64> {
         self.feeding.map(|_| self.receiving.boot_id)
     }

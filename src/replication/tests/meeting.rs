@@ -130,3 +130,21 @@ fn of_two_sessions_dialled_at_once_both_nodes_keep_the_same_one() {
         (Some(2), Some(2))
     );
 }
+
+#[test]
+fn a_connection_that_is_closed_as_soon_as_it_stood_is_not_dialled_again_at_once() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.run(100);
+    pair.a.events.clear();
+    pair.cut();
+    pair.run(10);
+    assert!(pair.a.saw(&Event::Dial));
+    pair.link();
+    pair.a.events.clear();
+    pair.cut();
+    pair.run(40);
+    assert!(!pair.a.saw(&Event::Dial));
+    pair.run(20);
+    assert!(pair.a.saw(&Event::Dial));
+}
