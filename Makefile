@@ -19,7 +19,10 @@ sessions: ## Tomcat with MSM in every configuration, and PHP, through all faults
 	@tests/run sessions
 
 swarm: ## random faults in the simulator: make swarm SEEDS=1000
-	cargo test --release --features swarm --test simulation swarm
+	cargo test --test simulation no_seed_breaks_a_promise -- --nocapture
+
+teeth: ## faults planted on purpose, and whether the simulator sees each: make teeth [FAULTS="NAME ..."]
+	tests/simulation/teeth/run $(FAULTS)
 
 fuzz: ## every reader of bytes from outside: make fuzz SECONDS=300 [TARGET=link]
 	@tests/run fuzz $(or $(SECONDS),60) $(TARGET)

@@ -39,6 +39,8 @@ pub struct Tcp {
     sessions: [Option<SessionId>; 2],
     /// The kernel of this end still knows the connection.
     open: [bool; 2],
+    /// The process at this end knows that it has ended.
+    told: [bool; 2],
     pipes: [Pipe; 2],
 }
 
@@ -87,6 +89,7 @@ impl Link {
 impl World {
     /// A process dials the other host.
     pub fn dial(&mut self, from: usize) {
+        self.link_dials += 1;
         let boot = self.hosts[from].boot();
         let delay = self.link_delay();
         let started = self.now;
@@ -132,6 +135,7 @@ impl World {
             boots,
             sessions: [None, None],
             open: [true, true],
+            told: [false, false],
             pipes: Default::default(),
         };
         self.link.connections.insert(number, tcp);
@@ -379,12 +383,22 @@ impl World {
         }
         if ended {
             self.drop_session(host, id);
-            let done = |tcp: &mut Tcp| !tcp.open[0] && !tcp.open[1];
-            if self.link.connections.get_mut(&number).is_some_and(done) {
-                self.link.connections.remove(&number);
-            }
+            self.forget_connection(number, end);
         } else {
             self.move_segment(number, 1 - end);
+        }
+    }
+
+    /// The process at this end knows that the connection has ended. Once all who live know, it goes.
+    fn forget_connection(&mut self, number: u64, end: usize) {
+        let Some(tcp) = self.link.connections.get_mut(&number) else {
+            return;
+        };
+        tcp.told[end] = true;
+        let (boots, told) = (tcp.boots, tcp.told);
+        let lives = |boot: u64| self.hosts.iter().any(|host| host.boot() == boot);
+        if (0..2).all(|end| told[end] || !lives(boots[end])) {
+            self.link.connections.remove(&number);
         }
     }
 
@@ -410,6 +424,25 @@ impl World {
                     self.turn(host);
                 }
             }
+        }
+    }
+
+    /// One host learns that the connections are gone, the other one does not: a reset got lost.
+    pub fn lose_connection_of(&mut self, host: usize) {
+        let boot = self.hosts[host].boot();
+        let numbers: Vec<u64> = self.link.connections.keys().copied().collect();
+        for number in numbers {
+            let Some(tcp) = self.link.connections.get_mut(&number) else {
+                continue;
+            };
+            let end = usize::from(tcp.boots[0] != boot);
+            tcp.open[end] = false;
+            for pipe in &mut tcp.pipes {
+                pipe.sent.clear();
+            }
+            tcp.pipes[1 - end].ended = true;
+            self.read_link(host, number);
+            self.turn(host);
         }
     }
 

@@ -5,7 +5,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::checks::Checks;
-use super::clients::{Client, ClientConnections};
+use super::clients::{Client, ClientConnections, Register};
+use super::coverage::Coverage;
 use super::host::Host;
 use super::lan::Lan;
 use super::link::Link;
@@ -35,6 +36,8 @@ pub struct Options {
     pub drift_ppm: [i64; 2],
     /// Mode `acknowledge: peer`.
     pub acknowledge_peer: bool,
+    /// The link has a shared secret.
+    pub secret: bool,
     /// Nothing may be evicted, so both hosts must end identical.
     pub ample: bool,
 }
@@ -50,6 +53,7 @@ impl Options {
             skew_ms: [0; 2],
             drift_ppm: [0; 2],
             acknowledge_peer: true,
+            secret: false,
             ample: true,
         }
     }
@@ -130,6 +134,12 @@ pub enum Event {
         client: usize,
         turn: u64,
     },
+    FlushDue {
+        flushing: super::model::Flushing,
+        boot: u64,
+        since: u64,
+        flushes: u64,
+    },
     Fault(super::swarm::Fault),
     Probe,
 }
@@ -173,11 +183,17 @@ pub struct World {
     pub link: Link,
     /// Bytes given to the replication link by both hosts.
     pub link_bytes: u64,
+    /// How often either host dialled the other.
+    pub link_dials: u64,
     pub clients: Vec<Client>,
     pub connections: ClientConnections,
     pub model: Model,
+    pub register: Register,
+    /// At most one host failed: no acknowledged step may be missing in the register.
+    pub register_is_whole: bool,
     pub checks: Checks,
     pub trace: Trace,
+    pub coverage: Coverage,
     pub network: Random,
     pub workload: Random,
 }
@@ -196,9 +212,13 @@ impl World {
             lan: Lan::default(),
             link: Link::new(),
             link_bytes: 0,
+            link_dials: 0,
             clients: Vec::new(),
             connections: ClientConnections::default(),
             model: Model::new(!options.ample, skewed),
+            register: Register::default(),
+            register_is_whole: false,
+            coverage: Coverage::default(),
             checks: Checks::default(),
             trace: Trace::new(options.traced),
             network: Random::new(options.seed, 2),
@@ -241,17 +261,24 @@ impl World {
     }
 
     pub fn run_until(&mut self, until: u64) {
-        while let Some(Reverse(entry)) = self.queue.peek()
-            && entry.at <= until
+        while self
+            .queue
+            .peek()
+            .is_some_and(|Reverse(entry)| entry.at <= until)
         {
-            let Some(Reverse(entry)) = self.queue.pop() else {
-                break;
-            };
-            self.now = entry.at;
-            self.trace.mix(&[entry.at, entry.number]);
-            self.handle(entry.event);
+            self.step();
         }
         self.now = until;
+    }
+
+    /// Lets the next thing happen.
+    pub fn step(&mut self) {
+        let Some(Reverse(entry)) = self.queue.pop() else {
+            return;
+        };
+        self.now = entry.at;
+        self.trace.mix(&[entry.at, entry.number]);
+        self.handle(entry.event);
     }
 
     /// Lets time pass until something holds. Returns how many milliseconds that took.
@@ -315,6 +342,12 @@ impl World {
             }
             Event::ClientClosed { connection } => self.client_closed(connection),
             Event::Impatient { client, turn } => self.impatient(client, turn),
+            Event::FlushDue {
+                flushing,
+                boot,
+                since,
+                flushes,
+            } => self.flush_due(&flushing, boot, since, flushes),
             Event::Fault(fault) => self.inflict(&fault),
             Event::Probe => {
                 self.probe();

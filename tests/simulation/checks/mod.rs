@@ -1,13 +1,8 @@
-//! What must hold at every moment, and what must hold once the faults have ended.
+//! What must hold at every moment. What must hold once the faults have ended is in `whole.rs`.
 
-use std::collections::BTreeMap;
-
-use twincached::command::Read;
-use twincached::store::{DumpCursor, Store};
-use vrrp::time::Instant;
+mod whole;
 
 use super::host::ACKNOWLEDGE_TIMEOUT_MS;
-use super::model::Shown;
 use super::world::{MS, SECOND, World};
 
 /// Two hosts serve together for at most this long while VRRP connects them: one interval, and the
@@ -20,6 +15,9 @@ const INCOMPLETE_MAX: u64 = SECOND + 500 * MS;
 /// A reply waits for the peer at most this long: the timeout, and a heartbeat interval, at which the
 /// peer's progress is looked at.
 const WAIT_MAX: u64 = (ACKNOWLEDGE_TIMEOUT_MS + 120) * MS;
+/// Workers that say nothing lose the address: the last renewal comes within a second of silence, the
+/// lease lasts two, and the kernel takes up to 0.3 s longer.
+const HUNG_MAX: u64 = SECOND + 2 * SECOND + 400 * MS;
 /// After the faults have ended, the pair is whole again within this.
 pub const CONVERGENCE_MS: u64 = 15_000;
 
@@ -74,9 +72,56 @@ impl World {
         self.check_holders();
         self.check_incomplete();
         self.check_waits();
+        self.check_hung();
         self.check_memory();
+        self.note_states();
         if let Some(violation) = self.checks.violations.first().cloned() {
             self.fail(&violation);
+        }
+    }
+
+    /// What the pair is in, for the coverage.
+    fn note_states(&mut self) {
+        let serving = self
+            .hosts
+            .iter()
+            .filter(|host| host.serves(self.now))
+            .count();
+        let connected = self.connected_since().is_some();
+        match serving {
+            0 => self.coverage.reach("state: nobody serves"),
+            1 => self.coverage.reach("state: one host serves"),
+            _ if connected => self.coverage.reach("state: both hosts serve, for a moment"),
+            _ => self
+                .coverage
+                .reach("state: both hosts serve, cut off from each other"),
+        }
+        if self.now % (100 * MS) >= 10 * MS {
+            return;
+        }
+        for host in &self.hosts {
+            let Some(process) = &host.process else {
+                continue;
+            };
+            let Some(link) = &process.status.replication else {
+                continue;
+            };
+            let coverage = &mut self.coverage;
+            let mut reach = |holds: bool, what| {
+                if holds {
+                    coverage.reach(what);
+                }
+            };
+            reach(link.degraded, "state: degraded");
+            reach(link.waiting_for_peer, "state: replies wait");
+            reach(link.progress == "catching up", "state: catching up");
+            reach(link.progress == "confirming", "state: confirming");
+            reach(link.progress == "in sync", "state: in sync");
+            reach(link.conflicts > 0, "state: a conflict was merged");
+            reach(process.status.store.evictions > 0, "state: evicted");
+            reach(process.store.comparison_due(), "state: a comparison is due");
+            let incomplete = host.is_master() && !process.status.node.complete;
+            reach(incomplete, "state: an incomplete node is master");
         }
     }
 
@@ -125,11 +170,11 @@ impl World {
     fn check_incomplete(&mut self) {
         let complete = |host: usize| {
             let host = &self.hosts[host];
-            host.is_running()
-                && host
-                    .process
-                    .as_ref()
-                    .is_some_and(|process| process.status.node.complete)
+            let synced = host
+                .process
+                .as_ref()
+                .is_some_and(|process| process.has_synced);
+            host.is_running() && synced
         };
         let empty_master = |host: usize| {
             self.hosts[host].is_running()
@@ -157,6 +202,20 @@ impl World {
             self.checks.report(
                 "an incomplete node stays master although a complete one is reachable".to_owned(),
             );
+        }
+    }
+
+    /// A hung cache, and a stopped process, lose the address within silence and lease.
+    fn check_hung(&mut self) {
+        let held = |host: &super::host::Host| {
+            let process = host.process.as_ref();
+            let hung = process.and_then(|process| process.hung_since);
+            let since = hung.max(host.frozen_since.filter(|_| host.frozen));
+            since.is_some_and(|since| host.has_address(self.now) && self.now > since + HUNG_MAX)
+        };
+        if self.hosts.iter().any(held) {
+            self.checks
+                .report("a host that hangs keeps the address".to_owned());
         }
     }
 
@@ -243,128 +302,5 @@ impl World {
             (false, true) => Some(1),
             _ => None,
         }
-    }
-
-    /// The faults have ended: the pair becomes whole, clients are served, and both hosts hold the
-    /// same, which is what the model expects.
-    pub fn finish(&mut self) {
-        self.tell("the faults have ended");
-        self.end_faults();
-        self.run_until_holds(CONVERGENCE_MS, "the pair is whole again", World::is_whole);
-        let served = |world: &World| world.checks.acknowledged_at;
-        let before = served(self);
-        let asking = self
-            .clients
-            .iter()
-            .any(|client| client.direct.is_none() && !client.stopped);
-        if asking {
-            self.run_until_holds(3_000, "clients are served again", |world| {
-                served(world) > before
-            });
-        }
-        self.stop_clients();
-        self.run_ms(2_500);
-        if !self.is_whole() {
-            self.fail("the pair did not stay whole");
-        }
-        self.compare_hosts();
-        self.probe();
-    }
-
-    /// Both hosts hold the same, and what the model allows.
-    pub fn compare_hosts(&mut self) {
-        let contents = [0, 1].map(|host| {
-            let now = self.local(host);
-            let process = self.hosts[host].process.as_ref();
-            process.map_or_else(BTreeMap::new, |process| contents(&process.store, now))
-        });
-        self.trace.mix(&[contents[0].len() as u64]);
-        let [a, b] = &contents;
-        for key in a.keys().chain(b.keys()) {
-            if let Some(difference) = difference(a.get(key), b.get(key), self.options.ample) {
-                let key = String::from_utf8_lossy(key);
-                self.fail(&format!(
-                    "{key} is not the same on both hosts: {difference}"
-                ));
-            }
-        }
-        for key in 0..self.model.keys() {
-            let read = self.model.read(key, self.now);
-            for (host, contents) in contents.iter().enumerate() {
-                let shown = contents.get(format!("key{key}").as_bytes());
-                let shown = shown.map(|entry| Shown {
-                    value: entry.value.clone(),
-                    flags: entry.flags,
-                });
-                let boot = self.hosts[host].boot();
-                if let Err(violation) = self.model.shown(&read, boot, shown.as_ref(), self.now) {
-                    self.fail(&format!("at the end, on host {host}: {violation}"));
-                }
-            }
-        }
-    }
-}
-
-/// Everything that two hosts must agree about in an item.
-#[derive(Debug)]
-struct Entry {
-    value: Vec<u8>,
-    flags: u32,
-    cas: u64,
-    version: u64,
-    /// Seconds.
-    life: Option<u32>,
-}
-
-/// Every live item of a store.
-fn contents(store: &Store, now: Instant) -> BTreeMap<Vec<u8>, Entry> {
-    let mut contents = BTreeMap::new();
-    let mut cursor = DumpCursor::default();
-    let mut more = true;
-    while more {
-        more = store.dump(now, &mut cursor, |item| {
-            let (flags, cas, version) = (item.flags, item.cas, item.version);
-            let entry = Entry {
-                value: Vec::new(),
-                flags,
-                cas,
-                version,
-                life: None,
-            };
-            contents.insert(item.key.to_vec(), entry);
-        });
-    }
-    for (key, entry) in &mut contents {
-        let read = Read {
-            bump: false,
-            ..Read::of(key)
-        };
-        store.read(now, &read, |item| {
-            if let Some(item) = item {
-                (entry.value, entry.life) = (item.value.to_vec(), item.ttl);
-            }
-        });
-    }
-    contents
-}
-
-/// What differs between two hosts' views of a key. One that is about to expire may be gone on one;
-/// where memory is tight, one may have been evicted.
-fn difference(a: Option<&Entry>, b: Option<&Entry>, ample: bool) -> Option<String> {
-    match (a, b) {
-        (Some(a), Some(b)) => {
-            let facts = |entry: &Entry| (entry.flags, entry.cas, entry.version);
-            let lives = match (a.life, b.life) {
-                (Some(a), Some(b)) => a.abs_diff(b) <= 1,
-                (a, b) => a == b,
-            };
-            let same = a.value == b.value && facts(a) == facts(b) && lives;
-            (!same).then(|| format!("{a:?} and {b:?}"))
-        }
-        (Some(one), None) | (None, Some(one)) => {
-            let dying = one.life.is_some_and(|seconds| seconds <= 1);
-            (ample && !dying).then(|| format!("{one:?} on host {} only", usize::from(a.is_none())))
-        }
-        (None, None) => None,
     }
 }

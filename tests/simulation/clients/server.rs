@@ -1,0 +1,189 @@
+//! What a server process does with its clients' bytes. As `server/client.rs` of the product.
+
+use twincached::connection::{Connection, Context, Process as Figures};
+use twincached::protocol::Limits;
+use vrrp::time::Instant;
+
+use super::super::host::Process;
+use super::super::world::World;
+
+const LIMITS: Limits = Limits {
+    item_size_max: 1 << 20,
+};
+
+/// A connection as the server process has it.
+pub struct ServerConnection {
+    connection: Connection,
+    pub via_virtual: bool,
+    ended: bool,
+    /// Since when answers have been waiting for the peer.
+    pub holding_since: Option<u64>,
+}
+
+impl ServerConnection {
+    pub fn new(via_virtual: bool) -> ServerConnection {
+        ServerConnection {
+            connection: Connection::new(LIMITS),
+            via_virtual,
+            ended: false,
+            holding_since: None,
+        }
+    }
+
+    fn waits(&self) -> bool {
+        self.connection.is_holding() || self.connection.is_blocked()
+    }
+}
+
+const fn no_figures() -> Figures {
+    Figures {
+        pid: 1,
+        user_us: 0,
+        system_us: 0,
+        unix_time_s: 0,
+    }
+}
+
+fn context(process: &Process) -> Context<'_> {
+    Context {
+        store: &process.store,
+        facts: &process.facts,
+        process: no_figures,
+        section: &|_| Vec::new(),
+        leaving: process.leaving,
+        passwords: None,
+    }
+}
+
+impl World {
+    /// A worker reads from a connection.
+    pub fn serve_bytes(&mut self, host: usize, number: u64, bytes: &[u8], end: bool) {
+        if end {
+            if let Some(process) = self.hosts[host].process.as_mut()
+                && let Some(connection) = process.connections.get_mut(&number)
+            {
+                connection.ended = true;
+            }
+            self.finish_connection(host, number);
+            return;
+        }
+        self.execute(host, number, |connection, now, context, out| {
+            connection.handle_bytes(now, bytes, context, out);
+        });
+        self.turn(host);
+    }
+
+    fn execute(
+        &mut self,
+        host: usize,
+        number: u64,
+        act: impl FnOnce(&mut Connection, Instant, &Context<'_>, &mut Vec<u8>),
+    ) {
+        let now = self.local(host);
+        let Some(process) = self.hosts[host].process.as_mut() else {
+            return;
+        };
+        let Some(mut connection) = process.connections.remove(&number) else {
+            return;
+        };
+        if connection.via_virtual && now >= process.lease_until {
+            // The lease has ended: an old request must not become the newest version.
+            self.coverage
+                .reach("client: asks a host whose lease has ended");
+            self.close_to_client(number);
+            return;
+        }
+        let mut out = Vec::new();
+        act(&mut connection.connection, now, &context(process), &mut out);
+        connection.ended |= connection.connection.is_closing();
+        let holds = connection.connection.is_holding();
+        let holding = process.store.acknowledged().is_holding();
+        connection.holding_since = holds.then(|| connection.holding_since.unwrap_or(self.now));
+        connection.ended |= process.closes(connection.via_virtual) && !holds;
+        let blocked = connection.connection.is_blocked();
+        process.connections.insert(number, connection);
+        let mut copies = vec![process.boot];
+        // Once the link is lost, what was acknowledged is still on the process that did so.
+        let connected = process.node.peer_boot_id().map(|id| id >> 8);
+        process.peer_boot = connected.or(process.peer_boot);
+        copies.extend(process.peer_boot.filter(|_| holding));
+        if !out.is_empty() {
+            self.checks.note_answer(holding);
+            self.send_down(number, out, copies);
+            if blocked {
+                // The output has left: what waited for room goes on.
+                self.execute(host, number, Connection::resume);
+            }
+        }
+        self.finish_connection(host, number);
+    }
+
+    /// One request on a host's own address, and its answer, however long that waits.
+    pub fn ask(&mut self, host: usize, request: &str) -> String {
+        let (mut connection, mut out) = (Connection::new(LIMITS), Vec::new());
+        let mut first = true;
+        for _ in 0..3_000 {
+            let now = self.local(host);
+            let Some(process) = self.hosts[host].process.as_ref() else {
+                break;
+            };
+            if std::mem::take(&mut first) {
+                connection.handle_bytes(now, request.as_bytes(), &context(process), &mut out);
+                self.turn(host);
+            } else {
+                connection.resume(now, &context(process), &mut out);
+            }
+            if !connection.is_holding() && !connection.is_blocked() {
+                break;
+            }
+            self.run_ms(1);
+        }
+        String::from_utf8(out).expect("the answers are text")
+    }
+
+    /// Wakes the connections that wait for the peer, or all of them.
+    pub fn resume_connections(&mut self, host: usize, all: bool) {
+        let process = self.hosts[host].process.as_ref().expect("it acts");
+        let waiting = process
+            .connections
+            .iter()
+            .filter(|(_, one)| all || one.waits());
+        let numbers: Vec<u64> = waiting.map(|(number, _)| *number).collect();
+        for number in numbers {
+            let process = self.hosts[host].process.as_ref().expect("it acts");
+            let touched = process
+                .connections
+                .get(&number)
+                .is_some_and(|one| one.waits() || process.closes(one.via_virtual));
+            if touched {
+                self.execute(host, number, Connection::resume);
+            }
+        }
+    }
+
+    fn finish_connection(&mut self, host: usize, number: u64) {
+        let Some(process) = self.hosts[host].process.as_mut() else {
+            return;
+        };
+        let done = |one: &ServerConnection| one.ended && !one.connection.is_holding();
+        if process.connections.get(&number).is_some_and(done) {
+            process.connections.remove(&number);
+            self.close_to_client(number);
+        }
+    }
+
+    /// Resets connections over the virtual address.
+    pub fn reset_connections(&mut self, host: usize) {
+        let process = self.hosts[host].process.as_mut().expect("it acts");
+        let of_virtual = process
+            .connections
+            .iter()
+            .filter(|(_, one)| one.via_virtual);
+        let numbers: Vec<u64> = of_virtual.map(|(number, _)| *number).collect();
+        for number in numbers {
+            let process = self.hosts[host].process.as_mut().expect("it acts");
+            process.connections.remove(&number);
+            self.close_to_client(number);
+        }
+    }
+}

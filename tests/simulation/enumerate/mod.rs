@@ -1,0 +1,4 @@
+//! Small spaces, searched whole.
+
+mod pair;
+mod routers;

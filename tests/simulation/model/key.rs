@@ -1,0 +1,168 @@
+//! One key: the mutations that its client sent, in order, and what each process certainly has.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::op::{Op, effect};
+use super::state::{State, possible};
+
+/// More states than this are not told apart.
+const STATES_MAX: usize = 96;
+/// What older processes had is of no interest: none of their answers is still under way.
+const BOOTS_KEPT: usize = 8;
+
+/// A mutation that a client has sent.
+pub struct Attempt {
+    pub op: Op,
+    pub at: u64,
+    /// When it was executed at the latest; not known while its answer has not come.
+    pub until: u64,
+    /// It is known to have changed nothing.
+    pub void: bool,
+}
+
+/// What a process certainly has: the first `index` mutations, and one of these states.
+#[derive(Clone, Debug)]
+pub struct Base {
+    pub index: usize,
+    pub states: Rc<BTreeSet<State>>,
+    /// The last base that both processes had.
+    pub common: (usize, Rc<BTreeSet<State>>),
+    /// Too many possibilities: anything attempted goes.
+    pub wild: bool,
+    /// The item's cas unique is that of a mutation at or above this one.
+    pub unique_from: usize,
+}
+
+/// A key.
+#[derive(Default)]
+pub struct Key {
+    pub attempts: Vec<Attempt>,
+    pub bases: BTreeMap<u64, Rc<Base>>,
+    pub unresolved: usize,
+}
+
+impl Base {
+    pub fn empty() -> Rc<Base> {
+        let absent = Rc::new(BTreeSet::from([State::Absent]));
+        Rc::new(Base {
+            index: 0,
+            states: absent.clone(),
+            common: (0, absent),
+            wild: false,
+            unique_from: 0,
+        })
+    }
+
+    /// Falls back to what both processes had.
+    pub fn to_common(&self) -> Rc<Base> {
+        Rc::new(Base {
+            index: self.common.0,
+            states: self.common.1.clone(),
+            unique_from: self.unique_from.min(self.common.0),
+            ..self.clone()
+        })
+    }
+}
+
+/// States that mutations after a base may have left, and whether there are too many to tell.
+pub struct Folded {
+    pub states: BTreeSet<State>,
+    pub wild: bool,
+}
+
+impl Key {
+    pub fn base(&self, boot: u64) -> Rc<Base> {
+        self.bases.get(&boot).cloned().unwrap_or_else(Base::empty)
+    }
+
+    /// A new process, with nothing.
+    pub fn boot(&mut self, boot: u64) {
+        self.bases.insert(boot, Base::empty());
+        while self.bases.len() > BOOTS_KEPT {
+            self.bases.pop_first();
+        }
+    }
+
+    /// The states that are possible when the mutations from the base up to `end` may have happened.
+    /// `vanishes`: the item may also be gone at any time.
+    pub fn fold(&self, base: &Base, end: usize, vanishes: bool, now: u64) -> Folded {
+        let mut all = Folded {
+            states: (*base.states).clone(),
+            wild: base.wild,
+        };
+        if vanishes {
+            all.states.insert(State::Absent);
+        }
+        let from = base.index.min(end);
+        let pending = &self.attempts[from..end];
+        if pending.iter().any(|attempt| attempt.op == Op::Flush) {
+            // It may have come between any two of the others.
+            all.states.insert(State::Absent);
+        }
+        for attempt in pending.iter().filter(|attempt| !attempt.void) {
+            let until = attempt.until.min(now);
+            let mut more = BTreeSet::new();
+            for state in possible(&all.states, vanishes, attempt.at, until) {
+                more.extend(effect(&attempt.op, &state, attempt.at));
+                if until > attempt.at {
+                    // A frozen process executes it when it wakes: a life begins then.
+                    more.extend(effect(&attempt.op, &state, until));
+                }
+            }
+            all.states.extend(more);
+            if all.states.len() > STATES_MAX {
+                all.wild = true;
+                break;
+            }
+        }
+        all
+    }
+
+    /// As [`Key::fold`], also from what another process has that is newer: it may have come over.
+    /// What was done there since the two were apart was done to another value, so it cannot be
+    /// told from this process's base.
+    pub fn fold_newest(
+        &self,
+        base: &Base,
+        at_issue: Option<&BTreeMap<u64, Rc<Base>>>,
+        end: usize,
+        (vanishes, now): (bool, u64),
+    ) -> Folded {
+        let mut all = self.fold(base, end, vanishes, now);
+        let others = self
+            .bases
+            .values()
+            .chain(at_issue.into_iter().flat_map(BTreeMap::values));
+        for other in others.filter(|other| other.index > base.index && other.index <= end) {
+            let folded = self.fold(other, end, vanishes, now);
+            all.states.extend(folded.states);
+            all.wild |= folded.wild;
+        }
+        all
+    }
+
+    /// The last mutation before `end` that may have changed the item's cas unique, counted from 1.
+    pub fn last_change(&self, end: usize) -> usize {
+        let changes = |attempt: &Attempt| !attempt.void && !matches!(attempt.op, Op::Touch(_));
+        self.attempts[..end]
+            .iter()
+            .rposition(changes)
+            .map_or(0, |at| at + 1)
+    }
+
+    /// Whether some attempt stored a value that this one begins or ends with.
+    pub fn ever(&self, shown: &[u8]) -> bool {
+        self.attempts.iter().any(|attempt| match &attempt.op {
+            Op::Store { value, .. } => {
+                let value = value.bytes();
+                shown
+                    .windows(value.len().max(1))
+                    .any(|window| window == value)
+                    || value.iter().all(u8::is_ascii_digit)
+            }
+            Op::Count { .. } => shown.iter().all(u8::is_ascii_digit),
+            _ => false,
+        })
+    }
+}

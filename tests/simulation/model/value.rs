@@ -1,0 +1,54 @@
+//! Values, cheap to copy and to compare: the model holds thousands of them in sets.
+
+use std::cmp::Ordering;
+use std::hash::{DefaultHasher, Hasher};
+use std::rc::Rc;
+
+/// Bytes, and a digest that tells different ones apart without looking at them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Value {
+    digest: u64,
+    bytes: Rc<[u8]>,
+}
+
+impl Value {
+    pub fn of(bytes: &[u8]) -> Value {
+        let mut digest = DefaultHasher::new();
+        digest.write(bytes);
+        Value {
+            digest: digest.finish(),
+            bytes: bytes.into(),
+        }
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl PartialOrd for Value {
+    fn partial_cmp(&self, other: &Value) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Value {
+    fn cmp(&self, other: &Value) -> Ordering {
+        let by_digest = self.digest.cmp(&other.digest);
+        by_digest.then_with(|| match Rc::ptr_eq(&self.bytes, &other.bytes) {
+            true => Ordering::Equal,
+            false => self.bytes.cmp(&other.bytes),
+        })
+    }
+}
+
+impl std::fmt::Debug for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&brief(&self.bytes))
+    }
+}
+
+/// A value for people.
+pub fn brief(value: &[u8]) -> String {
+    String::from_utf8_lossy(&value[..value.len().min(40)]).into_owned()
+}
