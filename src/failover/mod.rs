@@ -64,11 +64,24 @@ pub fn master_down_interval(priority: u8, interval: Duration) -> Duration {
 /// The priority to advertise.
 pub fn effective_priority(rules: &Rules, seen: &Seen, now: Instant) -> u8 {
     if !counts_as_complete(rules, seen, now) {
-        return rules.priority.saturating_sub(INCOMPLETE_DROP).max(1);
+        return incomplete_priority(rules);
     }
     seen.takeover_priority
         .unwrap_or(rules.priority)
         .max(rules.priority)
+}
+
+/// The priority that heartbeats tell. Whoever hears one is a peer with a link, so a node that has no
+/// data says so, also one that counts as complete because it has only met neighbours without a link.
+pub fn priority_told(rules: &Rules, seen: &Seen, now: Instant) -> u8 {
+    if rules.has_peer && !seen.complete {
+        return incomplete_priority(rules);
+    }
+    effective_priority(rules, seen, now)
+}
+
+fn incomplete_priority(rules: &Rules) -> u8 {
+    rules.priority.saturating_sub(INCOMPLETE_DROP).max(1)
 }
 
 /// The priority of a complete node that takes over: above whatever was heard, so that an old

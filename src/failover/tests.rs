@@ -177,6 +177,8 @@ fn a_neighbour_without_a_link_is_treated_as_the_rfc_says() {
     for second in 1..=8 {
         seen.advertisement(at(second * 1_000), PEER, 150);
     }
+    // Over a link that comes up now it says what it has: nothing.
+    assert_eq!(priority_told(&rules(), &seen, at(8_000)), 140);
     assert_eq!(effective_priority(&rules(), &seen, at(8_000)), 240);
     assert_eq!(
         claim_at(&rules(), &seen, at(8_000)),

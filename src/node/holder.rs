@@ -228,9 +228,9 @@ impl Holder {
     pub fn standing(&self, now: Instant) -> Standing {
         Standing {
             master: self.is_master(),
-            complete: failover::counts_as_complete(&self.rules, &self.seen, now),
+            complete: self.seen.complete || !self.rules.has_peer,
             effective_priority: match self.router {
-                Some(_) => failover::effective_priority(&self.rules, &self.seen, now),
+                Some(_) => failover::priority_told(&self.rules, &self.seen, now),
                 None => 0,
             },
             master_for_ms: self

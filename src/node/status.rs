@@ -121,6 +121,9 @@ pub struct ReplicationStatus {
     pub skew_ms: i64,
     /// Unacknowledged changes of ours that a newer one of the peer overwrote.
     pub conflicts: u64,
+    /// Changes of the peer that were older than what this node has: its side of a conflict, where
+    /// it heard so before the newer change came to it, or sent twice.
+    pub outdated: u64,
     /// Changes of the peer that were not stored here: too large, or no memory.
     pub refused: u64,
     /// Changes of ours that the peer told it could not store.
@@ -256,6 +259,7 @@ impl Node {
             connections: figures.connections,
             skew_ms: figures.skew_ms,
             conflicts: counters.peer_conflicts,
+            outdated: counters.peer_older,
             refused: counters.peer_refused,
             refused_by_peer: figures.refused_by_peer,
             heard_ms: figures.heard_at.map(|at| now.since(at).as_millis() as u64),

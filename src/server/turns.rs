@@ -163,7 +163,10 @@ impl Turns {
         let mut rest = &ready[..];
         while !rest.is_empty() {
             let acted = self.act_some(rest, now);
+            let bytes_read = mem::take(&mut self.lent.bytes_read);
             let shared = &self.lent.shared;
+            // Before an answer tells that a request was executed.
+            Facts::add(&shared.facts.bytes_read, bytes_read);
             if shared.store.has_dirty() {
                 shared.wake_link();
             }
@@ -173,7 +176,6 @@ impl Turns {
             rest = &rest[acted..];
         }
         let facts = &self.lent.shared.facts;
-        Facts::add(&facts.bytes_read, mem::take(&mut self.lent.bytes_read));
         Facts::add(
             &facts.bytes_written,
             mem::take(&mut self.lent.bytes_written),

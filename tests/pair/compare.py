@@ -9,19 +9,27 @@ from clients import read_all
 LIFE_DIFFERENCE_MAX = 1
 
 
-def assert_same(one, other, at_least=0, clocks_apart=0):
+def assert_same(one, other, at_least=0, clocks_apart=0, ended_at=None):
     """Compare what `contents` found on two hosts; returns how many items each of them has.
 
-    `clocks_apart` is how far the other host's clock is ahead, in seconds.
+    `clocks_apart` is how far the other host's clock is ahead, in seconds. What has expired at
+    `ended_at` may have been found on one host alone, which was asked first.
     """
-    assert one.keys() == other.keys(), f"only on one: {sorted(one.keys() ^ other.keys())[:20]}"
-    for key, (life, *rest) in one.items():
+    both = one | other
+    only = {key for key in one.keys() ^ other.keys() if not has_expired(both[key][0], ended_at)}
+    assert not only, f"only on one: {sorted(only)[:20]}"
+    for key in one.keys() & other.keys():
+        life, *rest = one[key]
         other_life, *other_rest = other[key]
         assert rest == other_rest, key
         expected = life + clocks_apart if life > 0 else life
         assert abs(expected - other_life) <= LIFE_DIFFERENCE_MAX, (key, life, other_life)
     assert len(one) >= at_least
     return len(one)
+
+
+def has_expired(life, now):
+    return now is not None and 0 < life <= now + 1
 
 
 def contents(client):
@@ -31,7 +39,11 @@ def contents(client):
         fields = dict(field.split("=", 1) for field in line.split())
         listed[fields["key"]] = fields
     values = read_all(client, list(listed))
-    assert values.keys() == listed.keys(), "a key is listed that cannot be read, or left out"
+    now = int(client.stats()[b"time"])
+    for key in listed.keys() - values.keys():
+        life = int(listed.pop(key)["exp"])
+        assert has_expired(life, now), f"{key} is listed and cannot be read"
+    assert values.keys() == listed.keys(), "a key is left out of the listing"
     client.close()
     return {
         key: (int(fields["exp"]), fields["cas"], int(fields["size"]), *values[key])

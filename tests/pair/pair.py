@@ -111,7 +111,8 @@ class Pair:
         """How a test ends in which nothing is evicted: both hosts have everything, and the same."""
         wait_for(self.is_in_sync, "both in sync at the end", 70)
         wait_for(self.has_no_lag, "everything acknowledged at the end", 70)
-        assert_same(*(contents(self.client_of(node)) for node in (self.a, self.b)))
+        found = [contents(self.client_of(node)) for node in (self.a, self.b)]
+        assert_same(*found, ended_at=time.time())
 
     def describe(self):
         """Everything that helps to understand a failure."""

@@ -72,7 +72,8 @@ class OldHost(Node):
     def _twincached(self):
         (text,) = PAGE.blocks("yaml")
         if self.name == "a":
-            own, peer = ADDRESSES["a"], ADDRESSES["b"]
+            # With their ports: the virtual address begins with the same digits.
+            own, peer = (f"{ADDRESSES[name]}:" for name in "ab")
             text = text.replace(own, "OWN").replace(peer, own).replace("OWN", peer)
             text = text.replace("priority: 100", "priority: 150")
         self.config_file.write_text(text)

@@ -267,7 +267,13 @@ impl Choice {
         if self.counts() {
             return Value::of(rng.below(1_000_000).to_string().as_bytes());
         }
-        let size = match rng.chance(5) && !self.behaviour.churns {
+        // Where memory is tight, large values come often enough to fill it.
+        let often = if self.behaviour.large > 100_000 {
+            15
+        } else {
+            5
+        };
+        let size = match rng.chance(often) && !self.behaviour.churns {
             true => rng.below(self.behaviour.large as u64 + 1) as usize,
             false => rng.below(60) as usize,
         };

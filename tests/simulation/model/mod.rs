@@ -175,6 +175,12 @@ impl Model {
         }
         let void = reply.is_void(&op);
         log.attempts[index].void = void;
+        if void && (evicts || copies.len() == 1) {
+            // It changed nothing, so it is not a later change than those that the other host made
+            // while they were apart. And what the peer has acknowledged is evicted here without a
+            // trace: the peer, and this process after it has compared with it, may still show it.
+            return Ok(());
+        }
         let changes = !void && !matches!(op, Op::Touch(_) | Op::Vivify(_));
         let after = Rc::new(after);
         let copies = log.with_copy(copies, void || self.skewed);

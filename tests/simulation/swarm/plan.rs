@@ -56,7 +56,8 @@ fn options(seed: u64, rng: &mut Random) -> Options {
     if rng.chance(30) {
         options.priority = [240, 200];
     }
-    if rng.chance(20) {
+    // Large values make such a run slow.
+    if rng.chance(5) {
         options.memory = [1 << 20; 2];
         options.ample = false;
     } else if rng.chance(20) {
@@ -75,7 +76,7 @@ fn behaviour(options: &Options, rng: &mut Random) -> Behaviour {
         patience: rng.between(200, 1500) * MS,
         flushes: rng.chance(20),
         expires: rng.chance(70),
-        large: if options.ample { 3000 } else { 100_000 },
+        large: if options.ample { 3000 } else { 250_000 },
         ..Behaviour::default()
     }
 }

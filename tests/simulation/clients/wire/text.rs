@@ -263,7 +263,11 @@ fn values(input: &[u8]) -> Option<(Raw, usize)> {
             };
             return Some((raw, at));
         }
-        let key = words[1].trim_start_matches("key").parse().ok()?;
+        // Every other key is the register, which is read alone.
+        let key = match words[1].strip_prefix("key") {
+            Some(number) => number.parse().ok()?,
+            None => usize::MAX,
+        };
         let length: usize = words[3].parse().ok()?;
         let shown = Shown {
             value: Some(input.get(at..at + length)?.to_vec()),
