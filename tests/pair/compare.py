@@ -3,6 +3,8 @@
 It is how a test ends in which nothing is evicted.
 """
 
+from urllib.parse import unquote
+
 from clients import read_all
 
 # A life is computed on each host from its own clock, in whole seconds.
@@ -37,7 +39,8 @@ def contents(client):
     listed = {}
     for line in metadump(client):
         fields = dict(field.split("=", 1) for field in line.split())
-        listed[fields["key"]] = fields
+        # memcached writes keys in a listing as in a URI.
+        listed[unquote(fields["key"])] = fields
     values = read_all(client, list(listed))
     now = int(client.stats()[b"time"])
     for key in listed.keys() - values.keys():
