@@ -239,6 +239,18 @@ impl Holder {
         }
     }
 
+    /// Whether the node counts as complete, also beside a neighbour without a link.
+    pub fn counts_as_complete(&self, now: Instant) -> bool {
+        failover::counts_as_complete(&self.rules, &self.seen, now)
+    }
+
+    /// The priority that VRRP advertises; 0 without a router.
+    pub fn effective_priority(&self, now: Instant) -> u8 {
+        self.router.as_ref().map_or(0, |_| {
+            failover::effective_priority(&self.rules, &self.seen, now)
+        })
+    }
+
     /// Whether clients may be answered.
     pub fn may_serve(&self, now: Instant) -> bool {
         failover::may_serve(&self.rules, &self.seen, now, self.is_master())

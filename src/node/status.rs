@@ -169,7 +169,7 @@ impl Node {
         Status {
             version: env!("CARGO_PKG_VERSION"),
             node: NodeStatus {
-                complete: self.holder.standing(now).complete,
+                complete: self.holder.counts_as_complete(now),
                 serving: self.serving,
                 uptime_s: now.since(self.started_at).as_secs(),
             },
@@ -200,7 +200,7 @@ impl Node {
             address: router.config().primary_address.to_string(),
             reason: reason.clone(),
             since_ms: now.since(*changed_at).as_millis() as u64,
-            effective_priority: self.holder.standing(now).effective_priority,
+            effective_priority: self.holder.effective_priority(now),
             priority: self.settings.priority,
             virtual_addresses: self.settings.virtual_addresses.clone(),
             holds_address: lease.is_some_and(|left| !left.is_zero()),
