@@ -1,6 +1,6 @@
 //! Addresses as people write them: listening sockets, the peer, virtual addresses.
 
-use super::error::Fault;
+use super::error::{ConfigError, Fault, Sourced};
 use super::settings::{HostPort, VirtualAddress};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
@@ -45,6 +45,28 @@ impl ListenAddress {
                 "write an address of this host, such as 10.0.0.1",
             )
         })
+    }
+}
+
+impl Sourced<ListenAddress> {
+    /// The one socket of a setting that has only one.
+    pub(super) fn one_socket(&self, port_default: u16) -> Result<SocketAddr, ConfigError> {
+        self.value
+            .resolve_one(port_default)
+            .map_err(|fault| self.origin.refuse(fault))
+    }
+}
+
+/// repcached listens on every address; so does the link that its flags describe.
+pub(super) fn repcached_listen(peer: &HostPort, port: u16) -> ListenAddress {
+    let host = if peer.host.contains(':') {
+        "::"
+    } else {
+        "0.0.0.0"
+    };
+    ListenAddress {
+        host: Some(host.to_owned()),
+        port: Some(port),
     }
 }
 

@@ -3,7 +3,6 @@
 use super::address::listen_address;
 use super::error::{ConfigError, Fault, Origin, Sourced};
 use super::settings::ADMIN_PORT;
-use super::validate::one_socket;
 use super::{DemoOptions, Invocation, guard, help, load, quantity};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::ffi::OsString;
@@ -82,7 +81,9 @@ fn admin(matches: &ArgMatches) -> Result<SocketAddr, ConfigError> {
     if let Some(text) = matches.get_one::<String>("admin") {
         let origin = Origin::Flag("--admin".to_owned());
         let value = listen_address(text).map_err(|fault| origin.refuse(fault))?;
-        return one_socket(&Sourced { value, origin }, ADMIN_PORT).map(reachable);
+        return Sourced { value, origin }
+            .one_socket(ADMIN_PORT)
+            .map(reachable);
     }
     let Some(path) = matches.get_one::<OsString>("config").map(PathBuf::from) else {
         return Ok(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), ADMIN_PORT));

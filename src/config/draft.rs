@@ -4,7 +4,7 @@
 //! result is checked as a whole (`validate.rs`).
 
 use super::address::ListenAddress;
-use super::error::{Origin, Sourced};
+use super::error::{ConfigError, Fault, Origin, Sourced};
 use super::settings::{Acknowledge, HostPort, Protocol, VirtualAddress, VrrpVersion};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -181,4 +181,34 @@ impl ReplicationDraft {
             shared_port: flags.shared_port,
         }
     }
+}
+
+/// The setting, or its default.
+pub(super) fn value<T: Clone>(setting: &Setting<T>, default: T) -> T {
+    setting
+        .as_ref()
+        .map_or(default, |setting| setting.value.clone())
+}
+
+/// The setting without its origin.
+pub(super) fn given<T>(setting: Setting<T>) -> Option<T> {
+    setting.map(|setting| setting.value)
+}
+
+/// A setting without which its section says nothing; `example` shows it.
+pub(super) fn required<'a, T>(
+    setting: &'a Setting<T>,
+    section: &Origin,
+    example: &str,
+) -> Result<&'a Sourced<T>, ConfigError> {
+    setting.as_ref().ok_or_else(|| missing(section, example))
+}
+
+/// The message for a section without a key that it needs; `example` begins with the key.
+pub(super) fn missing(section: &Origin, example: &str) -> ConfigError {
+    let key = example.split(':').next().unwrap_or(example);
+    section.refuse(Fault::new(
+        format!("{key} is missing"),
+        format!("add a line `{example}`"),
+    ))
 }

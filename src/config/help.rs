@@ -1,6 +1,7 @@
 //! What `-h`, `-V` and `-i` print, in memcached's form. Without the last line break.
 
-use super::flag_table::{FLAGS, Flag, SUBOPTIONS, Takes, Treatment};
+use super::flag_table::{FLAGS, Flag, Takes, Treatment};
+use super::suboptions::SUBOPTIONS;
 use std::fmt::Write;
 
 /// Column where the descriptions begin, as in memcached's help.

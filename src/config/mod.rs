@@ -1,19 +1,21 @@
 //! Flags (memcached's and repcached's) and the YAML file become one validated [`Config`].
 //!
 //! ```text
-//! flags.rs + flag_table.rs + suboptions.rs ─┐
-//!                                           ├─> draft.rs ──> validate.rs + pair.rs ──> settings.rs
-//! file.rs + document.rs ────────────────────┘   (as written,                           (Config)
-//!                                                with origins)
+//! command_line.rs, flags.rs, suboptions.rs ─┐
+//!                                           ├─> draft.rs ───> validate.rs, ────────> settings/
+//! file.rs, document.rs ─────────────────────┘   (as written,  replication.rs,        (Config)
+//!                                                with origins) vrrp.rs
 //! ```
 //!
 //! What is read stays raw, with the place where it stood, until both sources are laid over each
 //! other; only then is it checked as a whole, so that a rule about two settings holds whoever made
 //! them, and its message still points at a flag or a line. Reading touches the system three times:
 //! the configuration file, the files of the secret, the certificates and the key that it names, and
-//! the resolver for listening addresses given by name. Nothing is printed here, and nothing is opened for the server.
+//! the resolver for listening addresses given by name. Nothing is printed here, and nothing is
+//! opened for the server.
 
 mod address;
+mod command_line;
 mod commands;
 mod document;
 mod draft;
@@ -23,8 +25,10 @@ mod flag_table;
 mod flags;
 mod guard;
 mod help;
-mod pair;
+mod private;
 mod quantity;
+mod replication;
+mod secret;
 mod settings;
 mod suboptions;
 #[cfg(test)]
@@ -32,6 +36,7 @@ mod tests;
 mod tls;
 mod validate;
 mod values;
+mod vrrp;
 
 pub use error::ConfigError;
 pub use guard::{GUARD_PASSWORD_VARIABLE, Guard};
@@ -105,7 +110,7 @@ impl Default for DemoOptions {
 ///
 /// The first mistake found. No state of the system has been changed.
 pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Invocation, ConfigError> {
-    let matches = flags::matches(args)?;
+    let matches = command_line::matches(args)?;
     if let Some((name, matches)) = matches.subcommand() {
         return commands::read(name, matches);
     }

@@ -5,15 +5,13 @@
 
 use super::draft::{Setting, TlsDraft};
 use super::error::{ConfigError, Fault, Sourced};
+use super::private;
 use super::settings::{PrivateKey, Tls};
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Longest file in bytes, so that a wrong path cannot fill the memory.
@@ -106,11 +104,7 @@ fn key(
         ),
         error => file.refuse(format!("{shown} is not PEM text: {error}"), HOW_TO_MAKE),
     })?;
-    if mode & 0o004 != 0 {
-        warnings.push(format!(
-            "every user can read the private key: run chmod 600 {shown}"
-        ));
-    }
+    private::warn("the private key", &path, mode, warnings);
     Ok(key)
 }
 
@@ -134,14 +128,7 @@ fn check_pair(
 
 /// The bytes of a file and its access mode.
 fn read(file: &Sourced<PathBuf>, path: &Path) -> Result<(Vec<u8>, u32), ConfigError> {
-    let read = || -> io::Result<(Vec<u8>, u32)> {
-        let file = File::open(path)?;
-        let mode = file.metadata()?.permissions().mode();
-        let mut bytes = Vec::new();
-        file.take(LENGTH_MAX).read_to_end(&mut bytes)?;
-        Ok((bytes, mode))
-    };
-    read().map_err(|error| {
+    private::read(path, LENGTH_MAX).map_err(|error| {
         file.refuse(
             format!("cannot read {}: {error}", path.display()),
             HOW_TO_MAKE,

@@ -1,10 +1,10 @@
 //! From a draft to the configuration: defaults, and every rule that concerns two settings at once.
 
 use super::address::ListenAddress;
-use super::draft::{Draft, Setting};
+use super::draft::{Draft, given, value};
 use super::error::{ConfigError, Origin, Sourced};
-use super::pair;
 use super::settings::{ADMIN_PORT, CLIENT_PORT, Config, Protocol, Replication, UnixSocket, Vrrp};
+use super::{replication, vrrp};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
@@ -35,20 +35,19 @@ pub(super) fn config(draft: Draft, directory: &Path) -> Result<Config, ConfigErr
     let listen = client_sockets(&draft)?;
     let udp_port = udp_port(&draft)?;
     let admin = match &draft.admin {
-        Some(address) => Some(one_socket(address, ADMIN_PORT)?),
+        Some(address) => Some(address.one_socket(ADMIN_PORT)?),
         None => None,
     };
-    let vrrp = draft
-        .vrrp
-        .as_ref()
-        .map(|vrrp| pair::vrrp(vrrp, &mut warnings))
+    let vrrp = draft.vrrp.as_ref();
+    let vrrp = vrrp
+        .map(|section| vrrp::vrrp(section, &mut warnings))
         .transpose()?;
     let replication = draft.replication.as_ref();
     let replication = replication
-        .map(|section| pair::replication(section, directory, &mut warnings))
+        .map(|section| replication::replication(section, directory, &mut warnings))
         .transpose()?;
     refuse_shared_sockets(&draft, &listen, replication.as_ref(), admin)?;
-    pair::refuse_virtual_address_as_own(&draft, replication.as_ref(), vrrp.as_ref())?;
+    vrrp::refuse_virtual_address_as_own(&draft, replication.as_ref(), vrrp.as_ref())?;
     warnings.extend(
         vrrp.iter()
             .flat_map(|vrrp| unreachable_addresses(vrrp, &listen)),
@@ -86,18 +85,6 @@ pub(super) fn config(draft: Draft, directory: &Path) -> Result<Config, ConfigErr
         warnings,
         notes: draft.notes,
     })
-}
-
-/// The setting, or its default.
-pub(super) fn value<T: Clone>(setting: &Setting<T>, default: T) -> T {
-    setting
-        .as_ref()
-        .map_or(default, |setting| setting.value.clone())
-}
-
-/// The setting without its origin.
-fn given<T>(setting: Setting<T>) -> Option<T> {
-    setting.map(|setting| setting.value)
 }
 
 /// memcached's rules for `-I`, in memcached's words. The mistake stands at `-m` where only that was
@@ -193,17 +180,6 @@ fn udp_port(draft: &Draft) -> Result<Option<u16>, ConfigError> {
     Ok((draft.unix_socket.is_none()).then_some(port.value))
 }
 
-/// The one socket of a setting that has only one.
-pub(super) fn one_socket(
-    address: &Sourced<ListenAddress>,
-    port_default: u16,
-) -> Result<SocketAddr, ConfigError> {
-    address
-        .value
-        .resolve_one(port_default)
-        .map_err(|fault| address.origin.refuse(fault))
-}
-
 /// Clients, the peer and the admin interface each need a port of their own.
 fn refuse_shared_sockets(
     draft: &Draft,
@@ -234,7 +210,7 @@ fn refuse_shared_sockets(
 }
 
 /// Whether the kernel would refuse to open both.
-pub(super) fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
     let every = a.ip().is_unspecified() || b.ip().is_unspecified();
     a.port() == b.port()
         && a.port() != 0

@@ -1,6 +1,6 @@
 //! One parser per setting: text to value, with the limits that the value has by itself.
 //!
-//! Limits that depend on another setting are checked in `validate.rs` and `pair.rs`. The sentences
+//! Limits that depend on another setting are checked in `validate.rs`, `replication.rs` and `vrrp.rs`. The sentences
 //! that memcached has for a mistake are used where it has one.
 
 use super::error::Fault;

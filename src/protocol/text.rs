@@ -1,7 +1,7 @@
 //! The classic text protocol: lines, values and lists of keys.
 //!
 //! Plain `get` and `set` are decoded here without a detour, since nearly all requests are one of
-//! them; whatever is unusual about a line goes to `line`, which follows memcached argument by
+//! them; whatever is unusual about a line goes to `parse`, which follows memcached argument by
 //! argument. A value is at most as long as an item, a line at most [`LINE_LENGTH_MAX`] bytes: a
 //! longer list of keys is handed out in parts, any other longer line closes the connection.
 
@@ -9,6 +9,7 @@ pub(super) mod change;
 pub(super) mod keys;
 pub(super) mod line;
 pub(super) mod number;
+mod parse;
 pub(super) mod reply;
 pub(super) mod words;
 
@@ -75,7 +76,7 @@ fn unusual<'a>(
         decoded_key,
         ..
     } = decoder;
-    match line::parse(line, decoded_key) {
+    match parse::parse(line, decoded_key) {
         Line::Request(request) => Step::Request { consumed, request },
         Line::Value {
             store,

@@ -3,8 +3,13 @@
 //! Nothing here can be inconsistent when it comes from [`parse`](super::parse) or
 //! [`load`](super::load); both check every limit that the fields state.
 
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+mod link;
+mod vrrp;
+
+pub use link::{Acknowledge, HostPort, PrivateKey, Replication, Secret, Tls};
+pub use vrrp::{VirtualAddress, Vrrp, VrrpVersion};
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -155,151 +160,4 @@ pub enum Protocol {
     Text,
     /// Binary.
     Binary,
-}
-
-/// The replication link to the other host.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Replication {
-    /// Where the peer may dial.
-    pub listen: SocketAddr,
-    /// Where to dial the peer. The name is resolved at each attempt.
-    pub peer: HostPort,
-    /// When a client gets its reply (default [`Acknowledge::Peer`]).
-    pub acknowledge: Acknowledge,
-    /// How long a reply waits for the peer before the pair degrades (default 250 ms), 1 ms to 60 s.
-    pub acknowledge_timeout: Duration,
-    /// The shared secret. Without it and without TLS only the configured peer's address is accepted.
-    pub secret: Option<Secret>,
-    /// Encrypts the link and proves both ends by their certificates.
-    pub tls: Option<Tls>,
-    /// Identity of this host in the pair, different on both. Without one the server chooses.
-    pub node_id: Option<u64>,
-    /// Both nodes may be configured with the same port on one host, as repcached's `-x` and `-X`
-    /// allow: that `listen` is in use is then no error, the other node has it and is dialled.
-    pub shared_port: bool,
-}
-
-/// A host and a TCP port, not resolved.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct HostPort {
-    /// A name or an address, IPv6 without brackets.
-    pub host: String,
-    /// The port, not 0.
-    pub port: u16,
-}
-
-impl fmt::Display for HostPort {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let HostPort { host, port } = self;
-        if host.contains(':') {
-            write!(f, "[{host}]:{port}")
-        } else {
-            write!(f, "{host}:{port}")
-        }
-    }
-}
-
-/// What an answered mutation means.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Acknowledge {
-    /// Both hosts have it. Survives the sudden death of either.
-    Peer,
-    /// This host has it and will send it. Faster, and the last moments are lost with the host.
-    Local,
-}
-
-/// A shared secret of at least 16 bytes. Its debug form shows only the length.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub(super) Vec<u8>);
-
-impl Secret {
-    /// The secret itself.
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Secret({} bytes)", self.0.len())
-    }
-}
-
-/// Certificates and key of the link, each as DER, checked to be usable and to belong together.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Tls {
-    /// The certificate that this host shows.
-    pub certificate: Vec<u8>,
-    /// Its key.
-    pub key: PrivateKey,
-    /// The one certificate that is accepted of the peer.
-    pub peer_certificate: Vec<u8>,
-}
-
-/// A private key as DER. Its debug form does not show it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PrivateKey(pub(super) Vec<u8>);
-
-impl PrivateKey {
-    /// The key itself: PKCS #8, PKCS #1 or SEC 1.
-    pub fn der(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for PrivateKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PrivateKey")
-    }
-}
-
-/// The virtual router that holds the virtual addresses.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Vrrp {
-    /// Network interface by name, at most 15 bytes. Whether it exists is seen at start.
-    pub interface: String,
-    /// VRID, 1 to 255, unique on the network segment.
-    pub virtual_router_id: u8,
-    /// Priority, 1 to [`PRIORITY_MAX`] (default 240).
-    pub priority: u8,
-    /// Time between advertisements (default 1 s). Version 2: whole seconds, 1 to 255. Version 3:
-    /// multiples of 10 ms, 10 ms to 40.95 s.
-    pub advertisement_interval: Duration,
-    /// The addresses that move between the hosts, all of one family, at least one.
-    pub virtual_addresses: Vec<VirtualAddress>,
-    /// Protocol version; IPv6 needs version 3.
-    pub version: VrrpVersion,
-    /// Simple text password of version 2, padded with zeros (RFC 2338 §5.3.10).
-    pub password: Option<[u8; 8]>,
-    /// Send advertisements to this address instead of the multicast group.
-    pub unicast_peer: Option<IpAddr>,
-    /// How long a node that has just started waits for a sign of a peer before it claims the
-    /// address. `None` is Master_Down_Interval + 2 s.
-    pub join_hold: Option<Duration>,
-    /// Program to run at each state change, an absolute path.
-    pub on_change: Option<PathBuf>,
-}
-
-/// Version of the VRRP protocol.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum VrrpVersion {
-    /// RFC 3768: IPv4, whole seconds, optional password.
-    Two,
-    /// RFC 5798 and 9568: IPv4 or IPv6, centiseconds.
-    Three,
-}
-
-/// An address that moves between the hosts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct VirtualAddress {
-    /// The address.
-    pub address: IpAddr,
-    /// Prefix length it is added with, by default 32 or 128: no route comes with it.
-    pub prefix_len: u8,
-}
-
-impl fmt::Display for VirtualAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix_len)
-    }
 }

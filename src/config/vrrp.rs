@@ -1,150 +1,18 @@
-//! The rules of the sections `replication` and `vrrp`.
+//! The rules of the section `vrrp`.
 
-use super::address::ListenAddress;
-use super::draft::{Draft, ReplicationDraft, Setting, VrrpDraft};
-use super::error::{ConfigError, Fault, Origin, Sourced};
-use super::settings::{
-    Acknowledge, HostPort, PRIORITY_MAX, REPLICATION_PORT, Replication, Secret, VirtualAddress,
-    Vrrp, VrrpVersion,
-};
-use super::tls;
-use super::validate::{one_socket, value};
-use std::fs::File;
-use std::io::{self, Read};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use super::draft::{Draft, VrrpDraft, missing, required, value};
+use super::error::{ConfigError, Sourced};
+use super::settings::{PRIORITY_MAX, Replication, VirtualAddress, Vrrp, VrrpVersion};
+use std::net::IpAddr;
 use std::time::Duration;
 
-const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_millis(250);
 const ADVERTISEMENT_INTERVAL: Duration = Duration::from_secs(1);
 const PRIORITY: u8 = 240;
-
-/// Shortest secret in bytes that a HMAC challenge is worth.
-const SECRET_LENGTH_MIN: usize = 16;
-
-/// Longest secret file in bytes, so that a wrong path cannot fill the memory.
-const SECRET_LENGTH_MAX: u64 = 4096;
 
 /// Most addresses in one advertisement: the count field for IPv4 (RFC 3768 §5.3.5), the MTU of
 /// Ethernet for IPv6.
 const ADDRESSES_MAX_IPV4: usize = 255;
 const ADDRESSES_MAX_IPV6: usize = 90;
-
-/// The link of `draft`. Reads the files that it names, whose relative paths start at `directory`.
-pub(super) fn replication(
-    draft: &ReplicationDraft,
-    directory: &Path,
-    warnings: &mut Vec<String>,
-) -> Result<Replication, ConfigError> {
-    let listen = required(&draft.listen, &draft.origin, "listen: 10.0.0.1:11212")?;
-    let peer = required(&draft.peer, &draft.origin, "peer: 10.0.0.2:11212")?;
-    let listen = one_socket(listen, REPLICATION_PORT)?;
-    if !draft.shared_port && dials_itself(&peer.value, listen) {
-        return Err(peer.refuse(
-            format!("{} is this host itself (listen is {listen})", peer.value),
-            "write the other host's address",
-        ));
-    }
-    let secret = match &draft.secret_file {
-        Some(file) => Some(secret(file, directory, warnings)?),
-        None => None,
-    };
-    let tls = draft.tls.as_ref();
-    let tls = tls.map(|section| tls::tls(section, directory, warnings));
-    Ok(Replication {
-        listen,
-        peer: peer.value.clone(),
-        acknowledge: value(&draft.acknowledge, Acknowledge::Peer),
-        acknowledge_timeout: value(&draft.acknowledge_timeout, ACKNOWLEDGE_TIMEOUT),
-        secret,
-        tls: tls.transpose()?,
-        node_id: draft.node_id.as_ref().map(|id| id.value),
-        shared_port: draft.shared_port,
-    })
-}
-
-/// repcached listens on every address; so does the link that its flags describe.
-pub(super) fn repcached_listen(peer: &HostPort, port: u16) -> ListenAddress {
-    let host = if peer.host.contains(':') {
-        "::"
-    } else {
-        "0.0.0.0"
-    };
-    ListenAddress {
-        host: Some(host.to_owned()),
-        port: Some(port),
-    }
-}
-
-fn required<'a, T>(
-    setting: &'a Setting<T>,
-    section: &Origin,
-    example: &str,
-) -> Result<&'a Sourced<T>, ConfigError> {
-    setting.as_ref().ok_or_else(|| missing(section, example))
-}
-
-/// The message for a section without a key that it needs; `example` begins with the key.
-fn missing(section: &Origin, example: &str) -> ConfigError {
-    let key = example.split(':').next().unwrap_or(example);
-    section.refuse(Fault::new(
-        format!("{key} is missing"),
-        format!("add a line `{example}`"),
-    ))
-}
-
-/// Names are not resolved here, so only an address (or `localhost`) can be seen to be our own.
-fn dials_itself(peer: &HostPort, listen: SocketAddr) -> bool {
-    let ip: IpAddr = match peer.host.parse() {
-        Ok(ip) => ip,
-        Err(_) if peer.host == "localhost" => Ipv4Addr::LOCALHOST.into(),
-        Err(_) => return false,
-    };
-    let own = ip == listen.ip() || listen.ip().is_unspecified() && ip.is_loopback();
-    own && peer.port == listen.port()
-}
-
-fn secret(
-    file: &Sourced<PathBuf>,
-    directory: &Path,
-    warnings: &mut Vec<String>,
-) -> Result<Secret, ConfigError> {
-    let path = directory.join(&file.value);
-    let shown = path.display();
-    let (mut bytes, mode) = read_secret(&path).map_err(|error| {
-        file.refuse(
-            format!("cannot read {shown}: {error}"),
-            "create it on one host (head -c 32 /dev/urandom | base64) and copy it to the other",
-        )
-    })?;
-    let end = bytes
-        .iter()
-        .rposition(|byte| !matches!(byte, b'\n' | b'\r'))
-        .map_or(0, |at| at + 1);
-    bytes.truncate(end);
-    if bytes.len() < SECRET_LENGTH_MIN || bytes.len() as u64 > SECRET_LENGTH_MAX {
-        return Err(file.refuse(
-            format!("the secret in {shown} has {} bytes", bytes.len()),
-            format!("use {SECRET_LENGTH_MIN} to {SECRET_LENGTH_MAX} bytes, the same on both hosts"),
-        ));
-    }
-    if mode & 0o004 != 0 {
-        warnings.push(format!(
-            "every user can read the secret: run chmod 600 {shown}"
-        ));
-    }
-    Ok(Secret(bytes))
-}
-
-/// The start of the file, enough to see whether it is too long, and its access mode.
-fn read_secret(path: &Path) -> io::Result<(Vec<u8>, u32)> {
-    let file = File::open(path)?;
-    let mode = file.metadata()?.permissions().mode();
-    let mut bytes = Vec::new();
-    file.take(SECRET_LENGTH_MAX + 3).read_to_end(&mut bytes)?;
-    Ok((bytes, mode))
-}
 
 /// The virtual router of `draft`.
 pub(super) fn vrrp(draft: &VrrpDraft, warnings: &mut Vec<String>) -> Result<Vrrp, ConfigError> {

@@ -4,10 +4,13 @@
 //! YAML's guesses at numbers and booleans. Syntax, anchors and duplicate keys are the YAML crate's
 //! work; this file adds unknown keys, missing values and wrong shapes, each with its place.
 
+mod node;
+mod place;
+
 use super::error::{ConfigError, Fault, Origin, Place, Source, Sourced, nearest};
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{Location, MessageFormatter, Spanned, UserMessageFormatter};
-use std::fmt;
+use node::Node;
+use place::{place, syntax_mistake, written};
+use serde_saphyr::Spanned;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -37,15 +40,13 @@ pub(super) fn open_text(
     });
     let root: Spanned<Node> = serde_saphyr::from_str(&source.text)
         .map_err(|error| syntax_mistake(&source, error.without_snippet()))?;
-    let reader = Reader { source: &source };
-    let place = reader.place(root.referenced);
     match root.value {
         Node::Null => Ok(Section {
             known: known.names,
             entries: Vec::new(),
         }),
-        Node::Mapping(pairs) => reader.section(pairs, known, inner),
-        _ => Err(place.refuse(
+        Node::Mapping(pairs) => section(&source, pairs, known, inner),
+        _ => Err(place(&source, root.referenced).refuse(
             "the file is not made of keys and values",
             "write lines such as `memory: 1GiB`",
         )),
@@ -122,10 +123,7 @@ impl Section {
             );
             return Err(entry.origin(&entry.value).refuse(fault));
         };
-        let reader = Reader {
-            source: &entry.source,
-        };
-        let section = reader.section(pairs.clone(), keys, &[])?;
+        let section = section(&entry.source, pairs.clone(), keys, &[])?;
         let origin = Origin::File {
             key: entry.key.value.clone(),
             place: entry.key_place.clone(),
@@ -141,13 +139,9 @@ impl Section {
 
 impl Entry {
     fn origin(&self, value: &Spanned<Node>) -> Origin {
-        let place = Reader {
-            source: &self.source,
-        }
-        .place(value.referenced);
         Origin::File {
             key: self.key.value.clone(),
-            place,
+            place: place(&self.source, value.referenced),
         }
     }
 
@@ -180,149 +174,34 @@ impl Entry {
     }
 }
 
-/// A value of the file.
-#[derive(Clone, Debug)]
-enum Node {
-    Null,
-    /// A string as YAML reads it, quotes and escapes resolved.
-    Text(String),
-    /// A plain scalar that YAML takes for a number or a boolean; its text is in the source.
-    Plain,
-    Sequence(Vec<Spanned<Node>>),
-    Mapping(Vec<(Spanned<String>, Spanned<Node>)>),
-}
-
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Node, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
-    }
-}
-
-struct NodeVisitor;
-
-impl<'de> Visitor<'de> for NodeVisitor {
-    type Value = Node;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Node, E> {
-        Ok(Node::Plain)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Node, E> {
-        Ok(Node::Plain)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Node, E> {
-        Ok(Node::Plain)
-    }
-
-    fn visit_i128<E>(self, _: i128) -> Result<Node, E> {
-        Ok(Node::Plain)
-    }
-
-    fn visit_u128<E>(self, _: u128) -> Result<Node, E> {
-        Ok(Node::Plain)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Node, E> {
-        Ok(Node::Plain)
-    }
-
-    fn visit_unit<E>(self) -> Result<Node, E> {
-        Ok(Node::Null)
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Node, E> {
-        Ok(Node::Text(text.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
-        let mut values = Vec::new();
-        while let Some(value) = items.next_element()? {
-            values.push(value);
+/// The entries of a mapping, each checked to be known and to have a value.
+fn section(
+    source: &Rc<Source>,
+    pairs: Vec<(Spanned<String>, Spanned<Node>)>,
+    known: &Keys,
+    inner: &[&Keys],
+) -> Result<Section, ConfigError> {
+    let mut entries = Vec::with_capacity(pairs.len());
+    for (key, value) in pairs {
+        let key_place = place(source, key.referenced);
+        if !known.names.contains(&key.value.as_str()) {
+            return Err(unknown_key(&key.value, &key_place, known, inner));
         }
-        Ok(Node::Sequence(values))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
-        let mut pairs = Vec::new();
-        while let Some(pair) = entries.next_entry()? {
-            pairs.push(pair);
+        if matches!(value.value, Node::Null) {
+            let what = format!("{} has no value", key.value);
+            return Err(key_place.refuse(&what, "write one after the colon, or remove the line"));
         }
-        Ok(Node::Mapping(pairs))
-    }
-}
-
-/// Turns the YAML crate's positions into places of one source.
-struct Reader<'a> {
-    source: &'a Rc<Source>,
-}
-
-impl Reader<'_> {
-    fn section(
-        &self,
-        pairs: Vec<(Spanned<String>, Spanned<Node>)>,
-        known: &Keys,
-        inner: &[&Keys],
-    ) -> Result<Section, ConfigError> {
-        let mut entries = Vec::with_capacity(pairs.len());
-        for (key, value) in pairs {
-            let key_place = self.place(key.referenced);
-            if !known.names.contains(&key.value.as_str()) {
-                return Err(unknown_key(&key.value, &key_place, known, inner));
-            }
-            if matches!(value.value, Node::Null) {
-                let what = format!("{} has no value", key.value);
-                return Err(
-                    key_place.refuse(&what, "write one after the colon, or remove the line")
-                );
-            }
-            entries.push(Entry {
-                key,
-                key_place,
-                value,
-                source: self.source.clone(),
-            });
-        }
-        Ok(Section {
-            known: known.names,
-            entries,
-        })
-    }
-
-    fn place(&self, location: Location) -> Place {
-        Place {
-            source: self.source.clone(),
-            line: usize::try_from(location.line())
-                .unwrap_or(usize::MAX)
-                .max(1),
-            column: usize::try_from(location.column())
-                .unwrap_or(usize::MAX)
-                .max(1),
-            width: written(&self.source.text, location)
-                .lines()
-                .next()
-                .unwrap_or("")
-                .chars()
-                .count(),
-        }
-    }
-}
-
-/// The text of a scalar as it stands in the file; empty where the position is unknown.
-fn written(text: &str, location: Location) -> &str {
-    let span = location.span();
-    let range = span
-        .byte_offset()
-        .zip(span.byte_len())
-        .and_then(|(start, length)| {
-            let start = usize::try_from(start).ok()?;
-            Some(start..start.checked_add(usize::try_from(length).ok()?)?)
+        entries.push(Entry {
+            key,
+            key_place,
+            value,
+            source: source.clone(),
         });
-    range.and_then(|range| text.get(range)).unwrap_or("")
+    }
+    Ok(Section {
+        known: known.names,
+        entries,
+    })
 }
 
 fn unknown_key(key: &str, place: &Place, known: &Keys, inner: &[&Keys]) -> ConfigError {
@@ -340,36 +219,4 @@ fn unknown_key(key: &str, place: &Place, known: &Keys, inner: &[&Keys]) -> Confi
         Some(meant) => place.refuse(&what, &format!("did you mean {meant}?")),
         None => place.refuse(&what, &format!("known here: {}", known.names.join(", "))),
     }
-}
-
-fn syntax_mistake(source: &Rc<Source>, error: &serde_saphyr::Error) -> ConfigError {
-    let location = error.location().unwrap_or(Location::UNKNOWN);
-    let place = Reader { source }.place(location);
-    match error {
-        serde_saphyr::Error::DuplicateMappingKey { key, .. } => {
-            let key = key.as_deref().unwrap_or("a key");
-            place.refuse(
-                &format!("{key} is written twice"),
-                "remove one of the two lines",
-            )
-        }
-        serde_saphyr::Error::MultipleDocuments { .. } => {
-            place.refuse("a second document begins here", "remove the line of dashes")
-        }
-        _ => {
-            let message = UserMessageFormatter.format_message(error);
-            place.refuse(&format!("not valid YAML: {message}"), syntax_advice(&place))
-        }
-    }
-}
-
-/// What is most likely meant where YAML stumbles.
-fn syntax_advice(place: &Place) -> &'static str {
-    let lines = place.source.text.lines().skip(place.line - 1).take(2);
-    let indents = lines.map(|line| &line[..line.len() - line.trim_start().len()]);
-    if indents.into_iter().any(|indent| indent.contains('\t')) {
-        return "indent with spaces, not with tabs";
-    }
-    "keys of one section start in one column; put a value in quotes if it contains \": \" or \
-     \" #\" or starts with one of [ ] { } @ % & * ! |"
 }

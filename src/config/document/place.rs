@@ -1,0 +1,70 @@
+//! Where things stand in the file, and what YAML itself has to say about it.
+
+use crate::config::error::{ConfigError, Place, Source};
+use serde_saphyr::{Location, MessageFormatter, UserMessageFormatter};
+use std::rc::Rc;
+
+/// The place in `source` of what the YAML crate found at `location`.
+pub(super) fn place(source: &Rc<Source>, location: Location) -> Place {
+    Place {
+        source: source.clone(),
+        line: usize::try_from(location.line())
+            .unwrap_or(usize::MAX)
+            .max(1),
+        column: usize::try_from(location.column())
+            .unwrap_or(usize::MAX)
+            .max(1),
+        width: written(&source.text, location)
+            .lines()
+            .next()
+            .unwrap_or("")
+            .chars()
+            .count(),
+    }
+}
+
+/// The text of a scalar as it stands in the file; empty where the position is unknown.
+pub(super) fn written(text: &str, location: Location) -> &str {
+    let span = location.span();
+    let range = span
+        .byte_offset()
+        .zip(span.byte_len())
+        .and_then(|(start, length)| {
+            let start = usize::try_from(start).ok()?;
+            Some(start..start.checked_add(usize::try_from(length).ok()?)?)
+        });
+    range.and_then(|range| text.get(range)).unwrap_or("")
+}
+
+/// The message for a text that is not YAML.
+pub(super) fn syntax_mistake(source: &Rc<Source>, error: &serde_saphyr::Error) -> ConfigError {
+    let location = error.location().unwrap_or(Location::UNKNOWN);
+    let place = place(source, location);
+    match error {
+        serde_saphyr::Error::DuplicateMappingKey { key, .. } => {
+            let key = key.as_deref().unwrap_or("a key");
+            place.refuse(
+                &format!("{key} is written twice"),
+                "remove one of the two lines",
+            )
+        }
+        serde_saphyr::Error::MultipleDocuments { .. } => {
+            place.refuse("a second document begins here", "remove the line of dashes")
+        }
+        _ => {
+            let message = UserMessageFormatter.format_message(error);
+            place.refuse(&format!("not valid YAML: {message}"), syntax_advice(&place))
+        }
+    }
+}
+
+/// What is most likely meant where YAML stumbles.
+fn syntax_advice(place: &Place) -> &'static str {
+    let lines = place.source.text.lines().skip(place.line - 1).take(2);
+    let indents = lines.map(|line| &line[..line.len() - line.trim_start().len()]);
+    if indents.into_iter().any(|indent| indent.contains('\t')) {
+        return "indent with spaces, not with tabs";
+    }
+    "keys of one section start in one column; put a value in quotes if it contains \": \" or \
+     \" #\" or starts with one of [ ] { } @ % & * ! |"
+}

@@ -1,0 +1,25 @@
+//! Files that nobody else should read: the secret and the private key.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// The first `length_max` bytes of a file, and its access mode.
+pub(super) fn read(path: &Path, length_max: u64) -> io::Result<(Vec<u8>, u32)> {
+    let file = File::open(path)?;
+    let mode = file.metadata()?.permissions().mode();
+    let mut bytes = Vec::new();
+    file.take(length_max).read_to_end(&mut bytes)?;
+    Ok((bytes, mode))
+}
+
+/// Warns if every user of this host can read `what`.
+pub(super) fn warn(what: &str, path: &Path, mode: u32, warnings: &mut Vec<String>) {
+    if mode & 0o004 != 0 {
+        warnings.push(format!(
+            "every user can read {what}: run chmod 600 {}",
+            path.display()
+        ));
+    }
+}
