@@ -3,13 +3,24 @@
 //! Ringing costs a system call only while the worker sleeps: a worker that is awake looks at the
 //! bell before it lies down.
 
-use std::sync::OnceLock;
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::{Arc, OnceLock};
 
 use mio::Waker;
 use parking_lot::Mutex;
 
-use super::workers::Accepted;
+use super::virtual_connections::Registration;
+use crate::connection::Client;
+
+/// A connection on its way to a worker.
+pub(super) enum Accepted {
+    /// Over TCP; registered where it came over a virtual address.
+    Tcp(TcpStream, Arc<Client>, Option<Registration>),
+    /// Over the unix socket.
+    Unix(UnixStream, Arc<Client>),
+}
 
 /// The door of one worker.
 #[derive(Default)]

@@ -18,10 +18,12 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::ServeError;
+use super::door::Accepted;
 use super::shared::Shared;
+use super::terms::Terms;
 use super::udp;
 use super::virtual_connections::Registration;
-use super::workers::{Accepted, Terms, Workers};
+use super::workers::Workers;
 use crate::config::Config;
 use crate::connection::{Client, Endpoint, Facts};
 

@@ -13,9 +13,9 @@ use vrrp::time::Instant;
 
 use super::client::{Client, Lent, Next};
 use super::client_stream::ClientStream;
-use super::door::{Door, Visit};
+use super::door::{Accepted, Door, Visit};
 use super::shared::Shared;
-use super::workers::{Accepted, Terms};
+use super::terms::Terms;
 use crate::connection::{Connection, Facts};
 
 /// The worker's own door among its sockets.

@@ -28,7 +28,7 @@ use super::ServeError;
 use super::process;
 use super::sections;
 use super::shared::Shared;
-use super::workers::Terms;
+use super::terms::Terms;
 use crate::config::Config;
 use crate::connection::{Connection, Context, Facts};
 

@@ -1,37 +1,17 @@
 //! Worker threads: each serves the connections handed to it, in turns.
 
 use std::io;
-use std::net::TcpStream;
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use mio::{Poll, Waker};
 
 use super::client::READ_BYTES;
+use super::door::Accepted;
 use super::shared::Shared;
+use super::terms::Terms;
 use super::turns::{self, Turns};
-use super::virtual_connections::Registration;
-use crate::connection::{Client, Facts};
-use crate::protocol::{Dialect, Limits};
-
-/// A connection on its way to a worker.
-pub(super) enum Accepted {
-    /// Over TCP; registered where it came over a virtual address.
-    Tcp(TcpStream, Arc<Client>, Option<Registration>),
-    /// Over the unix socket.
-    Unix(UnixStream, Arc<Client>),
-}
-
-/// How clients are served.
-#[derive(Clone, Copy)]
-pub(super) struct Terms {
-    pub limits: Limits,
-    /// The only protocol that clients may speak, if there is one.
-    pub dialect: Option<Dialect>,
-    pub idle_timeout: Option<Duration>,
-}
+use crate::connection::Facts;
 
 /// The way to the workers, in turn.
 pub(super) struct Workers {

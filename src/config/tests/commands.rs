@@ -142,7 +142,8 @@ fn the_password_reaches_the_guard_through_the_environment() {
     );
     let expected = Some(("TWINCACHED_GUARD_PASSWORD", OsString::from("pw 1")));
     assert_eq!(guard.environment(), expected);
-    let command = command_line::matches(std::iter::once("twincached".into()).chain(guard.arguments()));
+    let command =
+        command_line::matches(std::iter::once("twincached".into()).chain(guard.arguments()));
     let matches = command.expect("the server writes what the guard reads");
     let (_, matches) = matches.subcommand().expect("guard is a command");
     let read = guard::read(matches, Some("pw 1".into()));
