@@ -56,6 +56,15 @@ def wait_for(condition, what, seconds=15.0, every=0.02):
         time.sleep(every)
 
 
+def stands_still(pid):
+    """Whether every thread of a process is stopped, or gone."""
+    states = []
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):
+            states.append(stat.read_text().rpartition(")")[2].split()[0])
+    return set(states) <= set("TtZX")
+
+
 def socket_in(namespace, *arguments):
     """A socket of `namespace`, usable from here.
 
@@ -206,6 +215,8 @@ class Host:
     def freeze(self):
         """Stop every process where it stands, as a host that hangs."""
         self.signal_all(signal.SIGSTOP)
+        # A thread that runs on another core goes on until it is interrupted there.
+        wait_for(lambda: all(map(stands_still, self.pids())), "every thread stopped", 5, 0.001)
 
     def wake(self):
         """Let frozen processes go on."""
