@@ -3,8 +3,9 @@
 mod command_lines;
 mod commands;
 mod files;
+mod link_mistakes;
 mod mistakes;
-mod pair_mistakes;
+mod router_mistakes;
 mod tls;
 
 use super::*;
