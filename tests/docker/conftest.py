@@ -6,33 +6,18 @@ for it, say, is no fault of the checkout: these tests are then skipped with its 
 CI too.
 """
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
 
-PAIR_CONFTEST = Path(__file__).resolve().parents[1] / "pair" / "conftest.py"
+from engine import CannotRun, Engine, build_images, missing_program
 
-
-def _load_as(name, path):
-    """Both directories have a `conftest`, so that one needs another name here."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    sys.path.insert(0, str(path.parent))
-    spec.loader.exec_module(module)
-
-
-_load_as("pair_conftest", PAIR_CONFTEST)
-pytest_plugins = ["pair_conftest"]
+pytest_plugins = ["pair_fixtures"]
 
 
 @pytest.fixture(scope="session")
 def engine(binary, privileged):
     """An engine in a network of its own that has the images of docker/."""
-    from engine import CannotRun, Engine, build_images, missing_program
-    from pair_conftest import skip_or_fail
+    # Here, because pytest wants to be the first to import a plugin.
+    from pair_fixtures import skip_or_fail
 
     program = missing_program()
     if program:

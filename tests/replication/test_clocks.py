@@ -11,7 +11,7 @@ import pytest
 
 from lab import wait_for
 from linked import fill
-from pair_conftest import skip_or_fail
+from pair_fixtures import skip_or_fail
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 LIFE = 5

@@ -10,7 +10,7 @@ import os
 import pytest
 
 from drill import Drill, Load
-from pair_conftest import skip_or_fail
+from pair_fixtures import skip_or_fail
 from tables import table_of_all, table_of_one
 from tomcats import NODES, Settings, Tomcats, missing
 

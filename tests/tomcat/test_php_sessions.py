@@ -6,7 +6,7 @@ Each way is a web server of its own, and all run at the same time.
 import pytest
 
 from drill import Drill, Load
-from pair_conftest import skip_or_fail
+from pair_fixtures import skip_or_fail
 from php_servers import PhpServers, missing
 from tables import table_of_all, table_of_one
 

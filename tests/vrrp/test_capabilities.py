@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pair_conftest import skip_or_fail
+from pair_fixtures import skip_or_fail
 from lab import Lab, wait_for
 from node import Node, as_yaml, configuration
 

@@ -17,7 +17,7 @@ from lab import VIRTUAL_ADDRESS, ip, wait_for
 from memory_limit import MemoryLimit
 from node import run_binary
 from pair import Pair
-from pair_conftest import skip_or_fail
+from pair_fixtures import skip_or_fail
 from table import (
     DOUBLE_SERVICE_MAX,
     HOST_DEATH_MAX,

@@ -9,7 +9,7 @@ from clients import connect, read_all
 from documents import Page
 from lab import Lab, wait_for
 from node import BINARY, Node, run_binary
-from pair_conftest import skip_or_fail
+from pair_fixtures import skip_or_fail
 
 PAGE = Page("docs/several-pairs.md")
 FIRST, SECOND, PROXY = PAGE.blocks("yaml")
