@@ -5,8 +5,9 @@ counts, looks, logs in again and logs out, one request at a time; some have two 
 the same time. An idle user logs in and is not seen until the next report.
 
 A line on standard input asks for a report. The answer, a line of JSON, comes when each active user
-has ended the request that he was waiting for, or the next one, and each idle user has come back
-once, so what a fault holds up is in the report. The process ends when its standard input closes.
+has ended the request that he was waiting for and a whole one after it, and each idle user has come
+back twice: what a fault holds up is in the report, and so is what it did to that request, which the
+next one shows. The process ends when its standard input closes.
 
 Requests are spread as a load balancer does: sticky ones to the server whose name stands at the end
 of the cookie, the others at random; a server that refuses the connection is left out.
@@ -25,6 +26,8 @@ from visits import Totals, Visit
 # Longer than every timeout of the web servers, so that what ends a request is theirs.
 ANSWER_SECONDS = 60
 NO_SESSION = "none"
+# So many rounds of each user does a report wait for.
+ROUNDS = 2
 
 
 class Unanswered(Exception):
@@ -189,7 +192,7 @@ class Tab(User):
 
 
 class Idle(User):
-    """Logs in, counts once, and comes back when a report is asked for."""
+    """Logs in, counts, and comes back when a report is asked for."""
 
     def __init__(self, application, plan, seed):
         super().__init__(application, plan, seed)
@@ -203,8 +206,8 @@ class Idle(User):
         self.count()
 
     def call(self):
-        """Come back once."""
-        self._wanted.release()
+        """Come back for a report."""
+        self._wanted.release(ROUNDS)
 
 
 class Users:
@@ -224,7 +227,7 @@ class Users:
 
     def ask(self):
         """Call the idle ones back. Returns the rounds that `report` waits for."""
-        awaited = [(user, user.rounds + 1) for user in [*self._active, *self._idle]]
+        awaited = [(user, user.rounds + ROUNDS) for user in [*self._active, *self._idle]]
         for user in self._idle:
             user.call()
         return awaited
