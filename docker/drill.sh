@@ -2,20 +2,21 @@
 # The drill: log in, take hosts away one after the other, and count on in the same session. With each
 # master of the store the Tomcat goes too that has the session in its memory.
 #
-#   docker/drill.sh [apache]
+#   docker/drill.sh [apache | apache-jk]
 #
-# It starts compose.yaml with compose.tomcat.yaml, visits the demo page through Nginx (or Apache),
-# and removes everything in the end; with KEEP=1 it leaves the containers running. LOSSES says how
-# the master is lost, one after the other: kill and pause, as often as wanted. Exit code 0: the
-# session and every count that was answered were there all the time. 1: something was lost, or a
-# container did not come up. Needs Docker with Compose, and curl.
+# It starts compose.yaml with compose.tomcat.yaml, visits the demo page through Nginx (or Apache with
+# mod_proxy or mod_jk), and removes everything in the end; with KEEP=1 it leaves the containers
+# running. LOSSES says how the master is lost, one after the other: kill and pause, as often as
+# wanted. Exit code 0: the session and every count that was answered were there all the time. 1:
+# something was lost, or a container did not come up. Needs Docker with Compose, and curl.
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 
 case "${1:-nginx}" in
     nginx) port=8080 ;;
     apache) port=8081 ;;
-    *) echo "usage: docker/drill.sh [apache]" >&2; exit 64 ;;
+    apache-jk) port=8082 ;;
+    *) echo "usage: docker/drill.sh [apache | apache-jk]" >&2; exit 64 ;;
 esac
 url=http://127.0.0.1:$port
 if [ -z "${COMPOSE:-}" ]; then

@@ -107,7 +107,10 @@ def test_two_hosts_without_root_hold_the_address_and_each_others_data(engine, ho
     client.close()
 
 
-@pytest.mark.parametrize(("front", "losses"), [("nginx", "kill kill pause"), ("apache", "kill")])
+@pytest.mark.parametrize(
+    ("front", "losses"),
+    [("nginx", "kill kill pause"), ("apache", "kill"), ("apache-jk", "kill")],
+)
 def test_a_session_lives_through_the_drill(engine, front, losses):
     done = engine.run(DOCKER / "drill.sh", front, seconds=600, inside=True, LOSSES=losses)
     print(done)
