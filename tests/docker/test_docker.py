@@ -1,6 +1,7 @@
 """The image and the compose files of docker/, as a user starts them."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,18 @@ def test_two_hosts_without_root_hold_the_address_and_each_others_data(engine, ho
     assert client.stats("vrrp")[b"address"].decode() == ADDRESSES[standby]
     assert client.get("key") == (7, b"value")
     client.close()
+
+
+@pytest.mark.parametrize("front", ["nginx", "apache"])
+def test_the_main_readme_shows_the_load_balancer_that_the_drill_goes_through(front):
+    readme = (DOCKER.parent / "README.md").read_text()
+    (shown,) = re.findall(rf"^```{front}\n(.*?)^```$", readme, re.M | re.S)
+    shown = shown.replace("10.0.0.11:", "tomcat-1:").replace("10.0.0.12:", "tomcat-2:")
+    ours = (DOCKER / "web" / f"{front}.conf").read_text()
+    # In the same order.
+    rest = iter([line.strip() for line in ours.splitlines()])
+    missing = [line for line in shown.splitlines() if line.strip() not in rest]
+    assert missing == []
 
 
 @pytest.mark.parametrize(
