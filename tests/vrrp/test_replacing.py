@@ -4,6 +4,8 @@ Host `b` is the page's 10.0.0.2 and is replaced first. Debian's memcached stands
 """
 
 import shlex
+import socket
+import subprocess
 import sys
 import time
 
@@ -16,6 +18,7 @@ from lab import ADDRESSES, VIRTUAL_ADDRESS, Lab, wait_for
 from node import BINARY, Node, run_binary
 
 PAGE = Page("docs/replacing.md")
+COPY_ITEMS = REPOSITORY / "packaging" / "copy-items"
 COPY = "copy-items --remember /root/copied 10.77.0.1:11211 10.77.0.2:11211"
 # Skew_Time of priority 100, and a busy machine.
 LEAVING_MAX = 0.61 + 0.8
@@ -36,8 +39,7 @@ class OldHost(Node):
             return {"enable": self._enable, "disable": self._disable}[action](service)
         if words[0] == "copy-items":
             words[2] = self.lab.directory / "copied"
-            program = REPOSITORY / "packaging" / "copy-items"
-            return self._completed(sys.executable, program, *words[1:])
+            return self._completed(sys.executable, COPY_ITEMS, *words[1:])
         return run_binary(self, *words[1:])
 
     def _completed(self, *command):
@@ -261,3 +263,23 @@ def test_items_of_a_memcached_that_only_knows_cachedump_are_copied(site):
     assert 560 <= life(new, "session") <= 600
     assert life(new, "for-ever") == -1
 
+
+@pytest.mark.parametrize(
+    ("remember", "old", "said"),
+    [
+        ("copied", "10.0.0.1", "10.0.0.1: write HOST:PORT, such as 10.0.0.1:11211"),
+        ("copied", "127.0.0.1:1", "127.0.0.1:1: [Errno 111] Connection refused"),
+        ("no/copied", None, "[Errno 2] No such file or directory: '{}/no/copied'"),
+        ("other", None, "{}/other is not what an earlier run has written; name another file"),
+    ],
+)
+def test_a_mistake_in_the_command_is_told_in_a_line_before_anything_is_copied(
+    tmp_path, remember, old, said
+):
+    (tmp_path / "other").write_text("shopping list")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = "{}:{}".format(*listening.getsockname())
+        command = [COPY_ITEMS, "--remember", tmp_path / remember, old or server, server]
+        done = subprocess.run([sys.executable, *command], capture_output=True, text=True)
+    assert done.stderr == f"copy-items: {said.format(tmp_path)}\n"
+    assert (done.returncode, done.stdout) == (1, "")
