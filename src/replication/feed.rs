@@ -112,6 +112,7 @@ impl Peer {
     ) -> Result<(), Refusal> {
         store.acknowledge_watermark(watermark);
         self.sending.watermark_echoed(store);
+        let mut compared = 0;
         for (shard, position) in positions {
             let shard = shard as usize;
             if shard >= store.shards() {
@@ -125,8 +126,11 @@ impl Peer {
             }
             let to = store.acknowledged().position(shard);
             self.sending.acknowledged(shard, (from, to), store);
+            if let Some(Comparison::Ended(sent)) = &self.comparing {
+                compared += usize::from(position >= sent[shard]);
+            }
         }
-        if self.comparing == Some(Comparison::Ended) {
+        if matches!(&self.comparing, Some(Comparison::Ended(sent)) if compared >= sent.len()) {
             self.comparing = None;
         }
         if let Some(change) = self.sending.advance(now, store, self.figures.bytes_sent) {

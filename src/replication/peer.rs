@@ -79,12 +79,14 @@ pub struct Peer {
 }
 
 /// Where a comparison stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Comparison {
     /// Keys are being listed.
     Listing,
-    /// All were; the peer's next acknowledgement confirms it.
-    Ended,
+    /// All were, and everything up to these positions was sent. While it compares the peer
+    /// acknowledges nothing, afterwards all shards at once: that confirms it. Any other
+    /// acknowledgement was under way before.
+    Ended(Vec<u64>),
 }
 
 impl Peer {

@@ -68,7 +68,13 @@ impl Receiving {
         for record in changes.records() {
             self.records += 1;
             match record? {
-                Record::Mutation(mutation) => self.apply_one(now, store, aged(mutation, age)),
+                Record::Mutation(mutation) => {
+                    self.apply_one(now, store, aged(mutation, age));
+                    if self.comparing.is_some() {
+                        // What is sent is there, as much as what is listed.
+                        store.mark_listed(mutation.key());
+                    }
+                }
                 Record::Listed(key) => store.mark_listed(key),
             }
         }

@@ -173,7 +173,7 @@ impl Peer {
             && !store.is_listing();
         if listed {
             Frame::CompareEnd.encode(out);
-            self.comparing = Some(Comparison::Ended);
+            self.comparing = Some(Comparison::Ended(store.sent_positions()));
         }
     }
 

@@ -49,6 +49,12 @@ impl Store {
             .collect()
     }
 
+    /// Number of the change up to which each shard has been walked for the peer.
+    pub fn sent_positions(&self) -> Vec<u64> {
+        let shards = self.shards.iter();
+        shards.map(|shard| shard.0.lock().cursors.sent).collect()
+    }
+
     /// A peer is connected: each shard is sent from the given position on, or from its head where
     /// that is 0. `new_boot`: this boot of the peer was not met before, it has nothing of us.
     /// Marks every shard with something to send.

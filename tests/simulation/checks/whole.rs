@@ -10,6 +10,10 @@ use super::super::model::Shown;
 use super::super::world::World;
 use super::CONVERGENCE_MS;
 
+/// Answers wait for the peer again within this: a minute at most after it is in sync, if it has kept
+/// breaking before, and what the steps of that take.
+const RESTORED_MS: u64 = 62_000;
+
 impl World {
     /// The faults have ended: the pair becomes whole, clients are served, and both hosts hold the
     /// same, which is what the model expects.
@@ -28,6 +32,7 @@ impl World {
                 served(world) > before
             });
         }
+        self.run_until_holds(RESTORED_MS, "answers wait again", World::is_restored);
         self.stop_clients();
         self.run_ms(2_500);
         if !self.is_whole() {

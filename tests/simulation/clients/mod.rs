@@ -1,10 +1,11 @@
 //! Clients: they speak the three protocols to the product's `Connection`s, pipeline, give up,
 //! resolve the address anew and reconnect.
 //!
-//! What they ask for is chosen in `choose.rs`, written and read in `wire/`, and judged in
+//! What they ask for is chosen in `choose.rs` and `choice.rs`, written and read in `wire/`, and judged in
 //! `answers.rs`. The way of the bytes is in `tcp.rs`, what a server does with them in `server.rs`.
 
 mod answers;
+mod choice;
 mod choose;
 mod register;
 mod server;
@@ -31,6 +32,8 @@ pub struct Client {
     /// Changes with each thing it does, so that what was planned before is void.
     turn: u64,
     outstanding: VecDeque<Outstanding>,
+    /// When it last asked for something.
+    pub asked_at: u64,
     opaque: u32,
     input: Vec<u8>,
     pub keys: Vec<usize>,
@@ -148,6 +151,7 @@ impl World {
             dialect,
             turn: 0,
             outstanding: VecDeque::new(),
+            asked_at: 0,
             opaque: 0,
             input: Vec::new(),
             keys,

@@ -101,6 +101,22 @@ impl World {
         self.act_after(index, wait);
     }
 
+    /// The host whose process a client is connected to, if bytes pass in both directions and it runs.
+    pub fn host_of_client(&self, index: usize) -> Option<usize> {
+        let tcp = self
+            .connections
+            .open
+            .get(&self.clients[index].connection?)?;
+        let to = match tcp.via_virtual {
+            true => self.clients[index].resolved,
+            false => Some(tcp.host),
+        };
+        let sound = tcp.client_open && tcp.server_open && !tcp.broken && to == Some(tcp.host);
+        let host = &self.hosts[tcp.host];
+        let there = host.is_running() && host.boot() == tcp.boot;
+        (sound && there && self.host_answers(tcp.host, tcp.via_virtual)).then_some(tcp.host)
+    }
+
     fn host_answers(&self, host: usize, via_virtual: bool) -> bool {
         let state = &self.hosts[host];
         !self.lan.clients_cut[host]

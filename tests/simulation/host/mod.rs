@@ -17,7 +17,7 @@ use vrrp::router::Role;
 use vrrp::time::Instant;
 
 use super::world::{Event, MS, SECOND, World};
-pub use process::Process;
+pub use process::{Process, ZERO_UNIX_MS};
 
 /// Workers show a sign of life this often.
 const ALIVE_INTERVAL: u64 = 100 * MS;

@@ -21,7 +21,7 @@ use super::ACKNOWLEDGE_TIMEOUT_MS;
 use super::address::Order;
 
 /// Unix time at the zero of the world's clock.
-const ZERO_UNIX_MS: u64 = 1_700_000_000_000;
+pub const ZERO_UNIX_MS: u64 = 1_700_000_000_000;
 pub(super) const INTERVAL: Duration = Duration::from_secs(1);
 pub(super) const VIRTUAL_ROUTER_ID: u8 = 51;
 

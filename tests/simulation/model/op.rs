@@ -3,8 +3,14 @@
 use super::state::State;
 use super::value::{Value, brief};
 
-/// Seconds to live as a client writes them: 0 forever, negative at once.
+/// Seconds to live as a client writes them: 0 forever, negative at once, more than thirty days a
+/// time of day.
 pub type Life = i64;
+
+/// Whether a life is a time of day, in seconds of Unix time.
+pub const fn is_time_of_day(life: Life) -> bool {
+    life > 30 * 24 * 3600
+}
 
 /// When a store takes place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,6 +72,15 @@ impl Op {
         match self {
             Op::Store { token, .. } | Op::Delete { token } => *token,
             _ => None,
+        }
+    }
+
+    /// The life that an item gets by it, if it does.
+    pub const fn life(&self) -> Option<Life> {
+        match self {
+            Op::Store { life, .. } | Op::Touch(life) | Op::Vivify(life) => Some(*life),
+            Op::Count { life, .. } | Op::Invalidate(life) => *life,
+            Op::Delete { .. } | Op::DropValue | Op::Flush => None,
         }
     }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::super::world::SECOND;
-use super::op::Life;
+use super::super::host::ZERO_UNIX_MS;
+use super::super::world::{MS, SECOND};
+use super::op::{Life, is_time_of_day};
 use super::value::{Value, brief};
 
 /// No session outlives its life, or dies before it, by more than this.
@@ -37,6 +38,13 @@ impl State {
         let expires = match life {
             0 => None,
             negative if negative < 0 => return State::Absent,
+            unix_s if is_time_of_day(unix_s) => {
+                let end = (unix_s as u64 * 1000 - ZERO_UNIX_MS) * MS;
+                if end <= at {
+                    return State::Absent;
+                }
+                Some(end)
+            }
             seconds => Some(at + seconds as u64 * SECOND),
         };
         State::Item {

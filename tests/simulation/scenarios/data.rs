@@ -207,35 +207,3 @@ fn a_standby_sends_back_nothing_of_what_it_received() {
     assert!(world.link_bytes < 1_250_000, "{}", world.link_bytes);
     world.finish();
 }
-
-#[test]
-fn after_more_removals_than_can_be_remembered_nothing_returns_and_nothing_newer_is_lost() {
-    let mut world = idle(|options| options.memory = [1 << 20; 2]);
-    for number in 0..1_000 {
-        set(&mut world, A, &format!("k{number}"), "v", 0);
-    }
-    cut_link(&mut world, true);
-    world.run_ms(3_000);
-    for number in 0..1_000 {
-        let answer = world.ask(A, &format!("delete k{number}\r\n"));
-        assert_eq!(answer, "DELETED\r\n");
-    }
-    set(&mut world, B, "of-b-alone", "v", 0);
-    world.run_ms(10);
-    set(&mut world, B, "k0", "newer than the delete", 0);
-    cut_link(&mut world, false);
-    world.run_ms(3_000);
-    for host in [A, B] {
-        let newer = Some("newer than the delete");
-        assert_eq!(value(&mut world, host, "k0").as_deref(), newer);
-        assert_eq!(value(&mut world, host, "of-b-alone").as_deref(), Some("v"));
-        for number in 1..1_000 {
-            assert_eq!(
-                value(&mut world, host, &format!("k{number}")),
-                None,
-                "{number}"
-            );
-        }
-    }
-    world.finish();
-}

@@ -1,8 +1,9 @@
 //! Named runs, each with bounds in virtual time. `takeover.rs`: who holds the address. `data.rs`: what
-//! the hosts hold. `found.rs`: what the swarm has found.
+//! the hosts hold. `removals.rs`: what they remember of removals. `found.rs`: what the swarm has found.
 
 mod data;
 mod found;
+mod removals;
 mod takeover;
 
 use super::clients::Behaviour;

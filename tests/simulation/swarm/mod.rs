@@ -5,6 +5,7 @@
 mod faults;
 mod plan;
 mod reached;
+mod stories;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -4,6 +4,7 @@ use super::super::clients::Behaviour;
 use super::super::random::Random;
 use super::super::world::{MS, Options, SECOND, World};
 use super::faults::{Fault, choose};
+use super::stories;
 
 /// One run.
 pub fn run(seed: u64, traced: bool) -> World {
@@ -13,8 +14,9 @@ pub fn run(seed: u64, traced: bool) -> World {
         ..options(seed, &mut rng)
     };
     let behaviour = behaviour(&options, &mut rng);
-    let single = options.ample && options.acknowledge_peer && rng.chance(35);
-    let (ample, flushes) = (options.ample, behaviour.flushes);
+    let sound = options.ample && !options.forgets && options.acknowledge_peer;
+    let single = sound && rng.chance(35);
+    let (ample, forgets, flushes) = (options.ample, options.forgets, behaviour.flushes);
     let mut world = World::new(options);
     let begun = world.now;
     world.plan(begun + rng.below(2 * SECOND), Fault::Start(0));
@@ -27,17 +29,15 @@ pub fn run(seed: u64, traced: bool) -> World {
         world.add_client(Some(0), 4, behaviour);
         world.add_client(Some(1), 4, behaviour);
     }
-    if !ample && rng.chance(50) {
-        world.add_client(None, 1_500, churning(behaviour));
+    if forgets || !ample && rng.chance(50) {
+        world.add_client(None, 2_000, churning(behaviour));
         world.model.skewed = true;
     }
     if single {
         world.register_is_whole = !flushes;
         single_fault(&mut world, &mut rng);
     } else {
-        for _ in 0..rng.between(2, 8) {
-            plan_fault(&mut world, begun, &mut rng);
-        }
+        plan_faults(&mut world, begun, &mut rng);
         world.run_until(begun + 28 * SECOND);
     }
     world.finish();
@@ -60,6 +60,9 @@ fn options(seed: u64, rng: &mut Random) -> Options {
     if rng.chance(5) {
         options.memory = [1 << 20; 2];
         options.ample = false;
+    } else if rng.chance(3) {
+        options.memory = [1 << 20; 2];
+        options.forgets = true;
     } else if rng.chance(20) {
         // Another number of shards on each.
         options.memory = [4 << 20, 16 << 20];
@@ -90,6 +93,21 @@ fn churning(behaviour: Behaviour) -> Behaviour {
         expires: false,
         churns: true,
         ..behaviour
+    }
+}
+
+/// Faults at any time, or a story and a few beside it.
+fn plan_faults(world: &mut World, begun: u64, rng: &mut Random) {
+    let mut count = rng.between(2, 8);
+    if world.options.forgets {
+        stories::many_removals(world, begun, rng);
+        count = rng.below(3);
+    } else if rng.chance(40) {
+        stories::plan(world, begun, rng);
+        count = rng.below(3);
+    }
+    for _ in 0..count {
+        plan_fault(world, begun, rng);
     }
 }
 

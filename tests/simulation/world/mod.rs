@@ -1,6 +1,9 @@
 //! The world: one clock, one queue of events ordered by (time, counter), two hosts, the networks
 //! between them, the clients, and everything that watches.
 
+mod event;
+mod options;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -13,163 +16,15 @@ use super::link::Link;
 use super::model::Model;
 use super::random::Random;
 use super::trace::Trace;
+use event::Entry;
+pub use event::Event;
+pub use options::Options;
 
 /// A millisecond and a second in the nanoseconds of the world's clock.
 pub const MS: u64 = 1_000_000;
 pub const SECOND: u64 = 1000 * MS;
 /// How often the checks look.
 const PROBE_INTERVAL: u64 = 10 * MS;
-
-/// What differs between runs.
-#[derive(Clone, Debug)]
-pub struct Options {
-    pub seed: u64,
-    /// Collect a readable trace.
-    pub traced: bool,
-    /// `-m` of each host in bytes.
-    pub memory: [usize; 2],
-    /// Configured priority of each host.
-    pub priority: [u8; 2],
-    /// How far the wall clock of each host is from the true time.
-    pub skew_ms: [i64; 2],
-    /// How many nanoseconds each host's clock gains in a millisecond.
-    pub drift_ppm: [i64; 2],
-    /// Mode `acknowledge: peer`.
-    pub acknowledge_peer: bool,
-    /// The link has a shared secret.
-    pub secret: bool,
-    /// Nothing may be evicted, so both hosts must end identical.
-    pub ample: bool,
-}
-
-impl Options {
-    /// A plain pair.
-    pub fn of_seed(seed: u64) -> Options {
-        Options {
-            seed,
-            traced: false,
-            memory: [4 << 20; 2],
-            priority: [240, 240],
-            skew_ms: [0; 2],
-            drift_ppm: [0; 2],
-            acknowledge_peer: true,
-            secret: false,
-            ample: true,
-        }
-    }
-}
-
-/// What happens at a time.
-#[derive(Clone, Debug)]
-pub enum Event {
-    Timer {
-        host: usize,
-        boot: u64,
-    },
-    WorkersAlive {
-        host: usize,
-        boot: u64,
-    },
-    Orders {
-        host: usize,
-        boot: u64,
-    },
-    AddressExpires {
-        host: usize,
-    },
-    GuardActs {
-        host: usize,
-        master: bool,
-        boots: u64,
-    },
-    Datagram {
-        to: usize,
-        bytes: Vec<u8>,
-    },
-    Announced {
-        from: usize,
-        client: usize,
-    },
-    Syn {
-        from: usize,
-        boot: u64,
-        started: u64,
-    },
-    Dialled {
-        host: usize,
-        boot: u64,
-        connection: Option<u64>,
-        refused: bool,
-    },
-    Segment {
-        connection: u64,
-        pipe: usize,
-    },
-    Retransmit {
-        connection: u64,
-        pipe: usize,
-    },
-    ClientActs {
-        client: usize,
-        turn: u64,
-    },
-    ClientSyn {
-        client: usize,
-        turn: u64,
-    },
-    ToServer {
-        connection: u64,
-        bytes: Vec<u8>,
-        end: bool,
-    },
-    ToClient {
-        connection: u64,
-        bytes: Vec<u8>,
-        copies: Vec<u64>,
-    },
-    ClientClosed {
-        connection: u64,
-    },
-    Impatient {
-        client: usize,
-        turn: u64,
-    },
-    FlushDue {
-        flushing: super::model::Flushing,
-        boot: u64,
-        since: u64,
-        flushes: u64,
-    },
-    Fault(super::swarm::Fault),
-    Probe,
-}
-
-#[derive(Debug)]
-struct Entry {
-    at: u64,
-    number: u64,
-    event: Event,
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Entry) -> bool {
-        (self.at, self.number) == (other.at, other.number)
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Entry) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Entry) -> std::cmp::Ordering {
-        (self.at, self.number).cmp(&(other.at, other.number))
-    }
-}
 
 /// Everything.
 pub struct World {
