@@ -409,6 +409,14 @@ pub enum Record<'a> {
     Mutation(Mutation<'a>),
     /// The sender still holds this key (while comparing).
     Listed(&'a [u8]),
+    /// The sender holds an item under this key that is larger than the receiver takes: what it
+    /// has of an older version goes.
+    TooLarge {
+        /// The key.
+        key: &'a [u8],
+        /// Version of the item that stays away.
+        version: Version,
+    },
 }
 
 /// The state of a node as failover sees it; hello and heartbeat carry it.

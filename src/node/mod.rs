@@ -277,7 +277,7 @@ impl Node {
                     warn!("the two nodes are configured differently: {difference}");
                 }
                 self.store
-                    .lower_item_size_max(settings.item_size_max as usize);
+                    .heed_item_size_max(settings.item_size_max as usize);
                 self.holder
                     .handle_hello(now, settings.priority, settings.primary_address);
             }

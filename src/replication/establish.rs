@@ -14,10 +14,14 @@ use super::hello::Hello;
 use super::peer::{Peer, REDIAL_MIN};
 use super::refusals::printable;
 use super::session::{Phase, Refusal, SessionId, check_identity};
+use super::transmit::CHANGES_BYTES;
 use crate::store::Store;
 
 /// A feeding session that is silent for this long yields to a new one.
 const YIELD_AFTER: Duration = Duration::from_millis(300);
+
+/// What a record and its frame may take beside the value.
+const RECORD_BYTES: usize = 4096;
 
 impl Peer {
     pub(super) fn handle_frame(
@@ -72,8 +76,8 @@ impl Peer {
     ) -> Result<(), Refusal> {
         let session = self.sessions.get_mut(&id).expect("the caller checked");
         session.assembling.extend_from_slice(bytes);
-        if session.assembling.len() > store.frame_bytes_max() {
-            return Err("an item larger than any item_size_max".to_owned());
+        if session.assembling.len() > CHANGES_BYTES + store.value_bytes_max() + RECORD_BYTES {
+            return Err("an item larger than item_size_max".to_owned());
         }
         if !last {
             return Ok(());

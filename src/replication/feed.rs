@@ -7,7 +7,7 @@ use vrrp::time::Instant;
 
 use super::event::Event;
 use super::frame::Frame;
-use super::peer::{Comparison, Peer};
+use super::peer::Peer;
 use super::sending::Change;
 use super::session::Refusal;
 use crate::store::Store;
@@ -77,8 +77,11 @@ impl Peer {
                 Ok(())
             }
             Frame::CompareEnd => {
-                let dropped = self.receiving.end_comparison(store);
-                warn!("replication: compared with the peer, {dropped} keys it deleted are gone");
+                self.receiving.end_listing();
+                Ok(())
+            }
+            Frame::Compared => {
+                self.comparing = None;
                 Ok(())
             }
             Frame::Greeting(_)
@@ -112,7 +115,6 @@ impl Peer {
     ) -> Result<(), Refusal> {
         store.acknowledge_watermark(watermark);
         self.sending.watermark_echoed(store);
-        let mut compared = 0;
         for (shard, position) in positions {
             let shard = shard as usize;
             if shard >= store.shards() {
@@ -126,12 +128,6 @@ impl Peer {
             }
             let to = store.acknowledged().position(shard);
             self.sending.acknowledged(shard, (from, to), store);
-            if let Some(Comparison::Ended(sent)) = &self.comparing {
-                compared += usize::from(position >= sent[shard]);
-            }
-        }
-        if matches!(&self.comparing, Some(Comparison::Ended(sent)) if compared >= sent.len()) {
-            self.comparing = None;
         }
         if let Some(change) = self.sending.advance(now, store, self.figures.bytes_sent) {
             self.announce(change, store);

@@ -64,6 +64,8 @@ pub enum Frame<'a> {
     CompareBegin(Version),
     /// Every key was listed.
     CompareEnd,
+    /// The receiver has compared: what was deleted here is gone there.
+    Compared,
     /// The sender closes the connection, and why.
     Goodbye(String),
     /// A piece of a large frame.
@@ -91,6 +93,7 @@ const COMPARE_BEGIN: u8 = 13;
 const COMPARE_END: u8 = 14;
 const GOODBYE: u8 = 15;
 const PART: u8 = 16;
+const COMPARED: u8 = 17;
 
 /// What is wrong with bytes from the link. The connection cannot go on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -161,7 +164,7 @@ impl Frame<'_> {
                 out.put_u8(u8::from(*last));
                 out.extend_from_slice(bytes);
             }
-            Frame::InSync | Frame::Handover | Frame::CompareEnd => {}
+            Frame::InSync | Frame::Handover | Frame::CompareEnd | Frame::Compared => {}
         }
         end(out, start);
     }
@@ -182,6 +185,7 @@ impl Frame<'_> {
             Frame::Handover => HANDOVER,
             Frame::CompareBegin(_) => COMPARE_BEGIN,
             Frame::CompareEnd => COMPARE_END,
+            Frame::Compared => COMPARED,
             Frame::Goodbye(_) => GOODBYE,
             Frame::Part { .. } => PART,
         }
@@ -264,6 +268,7 @@ fn decode_content(content: &[u8]) -> Result<Frame<'_>, FrameError> {
         HANDOVER => Some(Frame::Handover),
         COMPARE_BEGIN => reader.version().map(Frame::CompareBegin),
         COMPARE_END => Some(Frame::CompareEnd),
+        COMPARED => Some(Frame::Compared),
         GOODBYE => Some(Frame::Goodbye(String::from_utf8_lossy(body).into_owned())),
         PART => reader.bool().map(|last| Frame::Part {
             last,

@@ -7,6 +7,7 @@
 
 mod age;
 mod catch_up;
+mod comparing;
 mod establish;
 mod event;
 mod feed;

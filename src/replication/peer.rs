@@ -63,6 +63,8 @@ pub struct Peer {
     pub(super) comparing: Option<Comparison>,
     /// A copy to an empty peer has ended: the shard whose keys it gets next, by recency.
     pub(super) recency_pass: Option<usize>,
+    /// The shard whose recency hints come first with the next heartbeat.
+    pub(super) hints_from: usize,
     /// The peer was empty when it connected.
     pub(super) copying: bool,
     /// The peer waits to hear that we know its flush watermark.
@@ -79,14 +81,12 @@ pub struct Peer {
 }
 
 /// Where a comparison stands.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Comparison {
     /// Keys are being listed.
     Listing,
-    /// All were, and everything up to these positions was sent. While it compares the peer
-    /// acknowledges nothing, afterwards all shards at once: that confirms it. Any other
-    /// acknowledgement was under way before.
-    Ended(Vec<u64>),
+    /// All were; the peer has still to say that it has compared.
+    Ended,
 }
 
 impl Peer {
@@ -103,6 +103,7 @@ impl Peer {
             pending_marks: vec![false; store.shards()],
             comparing: None,
             recency_pass: None,
+            hints_from: 0,
             copying: false,
             owes_watermark: false,
             events: VecDeque::new(),

@@ -3,19 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::comparing::Comparing;
 use super::record::Changes;
-use crate::command::{Applied, Life, Mutation, Record, Version};
+use crate::command::{Applied, Life, Mutation, Record};
 use crate::store::Store;
 use vrrp::time::Instant;
 
 /// Touched keys whose values we still wait for; more are not remembered, they expire unread.
 const WANTED_MAX: usize = 10_000;
-
-/// A comparison: the peer forgot tombstones and lists what it holds.
-struct Comparing {
-    forgotten: Version,
-    positions: Vec<u64>,
-}
 
 /// Positions in the shards of one boot of the peer.
 #[derive(Default)]
@@ -32,7 +27,9 @@ pub(super) struct Receiving {
     /// We have everything the peer vouched for on the present connection.
     pub has_all: bool,
     /// The peer lists its keys: positions wait until it has ended.
-    comparing: Option<Comparing>,
+    pub(super) comparing: Option<Comparing>,
+    /// Comparisons that were begun.
+    pub(super) comparisons: u64,
     /// Changes received since start.
     pub records: u64,
 }
@@ -51,6 +48,7 @@ impl Receiving {
             boot_id,
             applied: vec![0; shards],
             records: self.records,
+            comparisons: self.comparisons,
             ..Receiving::default()
         };
         true
@@ -70,17 +68,18 @@ impl Receiving {
             match record? {
                 Record::Mutation(mutation) => {
                     self.apply_one(now, store, aged(mutation, age));
-                    if self.comparing.is_some() {
-                        // What is sent is there, as much as what is listed.
-                        store.mark_listed(mutation.key());
-                    }
+                    self.mark_held(store, &mutation);
                 }
-                Record::Listed(key) => store.mark_listed(key),
+                Record::Listed(key) => self.mark_listed(store, key),
+                Record::TooLarge { key, version } => {
+                    store.refuse(key, version);
+                    self.mark_listed(store, key);
+                }
             }
         }
         let position = position.max(changes.position);
         if let Some(comparing) = &mut self.comparing {
-            comparing.positions[changes.shard as usize] = position;
+            comparing.move_to(changes.shard as usize, position);
         } else {
             self.applied[changes.shard as usize] = position;
             self.unacknowledged.insert(changes.shard);
@@ -88,24 +87,10 @@ impl Receiving {
         Some(())
     }
 
-    /// The peer begins to list its keys; it forgot tombstones up to this version.
-    pub fn begin_comparison(&mut self, store: &Store, forgotten: Version) {
-        store.begin_listing();
-        self.comparing = Some(Comparing {
-            forgotten,
-            positions: self.applied.clone(),
-        });
-    }
-
-    /// Every key was listed: what was not, and was known to the peer, is gone. Returns how many.
-    pub fn end_comparison(&mut self, store: &Store) -> usize {
-        let Some(comparing) = self.comparing.take() else {
-            return 0;
-        };
-        let dropped = store.drop_unlisted(comparing.forgotten);
-        self.applied = comparing.positions;
+    /// Positions of the peer's shards, all of which it is to be told.
+    pub(super) fn move_all_to(&mut self, positions: Vec<u64>) {
+        self.applied = positions;
         self.unacknowledged.extend(0..self.applied.len() as u32);
-        dropped
     }
 
     fn apply_one(&mut self, now: Instant, store: &Store, mutation: Mutation<'_>) {

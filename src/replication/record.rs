@@ -4,7 +4,7 @@
 //! | kind | key length | key | version | life | flags | marks | (cas) | value length | value |
 //! ```
 //!
-//! A tombstone ends after the version, a touch after life and cas, a listed key after the key.
+//! A tombstone and what is too large for the receiver end after the version, a touch after life and cas, a listed key after the key.
 
 use super::frame::{CHANGES, begin, end};
 use super::wire::{Reader, Write};
@@ -26,6 +26,7 @@ const RECORD_ITEM: u8 = 1;
 const RECORD_TOMBSTONE: u8 = 2;
 const RECORD_TOUCH: u8 = 3;
 const RECORD_LISTED: u8 = 4;
+const RECORD_TOO_LARGE: u8 = 5;
 const RECORD_OWN_CAS: u8 = 0x40;
 const LIFE_FOREVER: u64 = u64::MAX;
 
@@ -53,6 +54,10 @@ fn decode_record<'a>(reader: &mut Reader<'a>) -> Option<Record<'a>> {
         .filter(|key| !key.is_empty() && key.len() <= 250)?;
     let mutation = match kind & !RECORD_OWN_CAS {
         RECORD_LISTED => return Some(Record::Listed(key)),
+        RECORD_TOO_LARGE => {
+            let version = reader.version()?;
+            return Some(Record::TooLarge { key, version });
+        }
         RECORD_TOMBSTONE => Mutation::Tombstone {
             key,
             version: reader.version()?,
@@ -106,6 +111,10 @@ fn put_key(out: &mut Vec<u8>, kind: u8, key: &[u8]) {
 fn put_record(out: &mut Vec<u8>, record: &Record<'_>) {
     match *record {
         Record::Listed(key) => put_key(out, RECORD_LISTED, key),
+        Record::TooLarge { key, version } => {
+            put_key(out, RECORD_TOO_LARGE, key);
+            out.put_u64(version);
+        }
         Record::Mutation(Mutation::Tombstone { key, version }) => {
             put_key(out, RECORD_TOMBSTONE, key);
             out.put_u64(version);

@@ -3,7 +3,9 @@
 mod acknowledging;
 mod catching_up;
 mod clocks;
+mod comparing;
 mod meeting;
+mod parts;
 mod recency;
 mod rules;
 

@@ -1,6 +1,6 @@
 //! What leaves: changes in frames, control frames before them, recency after them.
 
-use tracing::info;
+use tracing::{info, warn};
 use vrrp::time::Instant;
 
 use super::frame::{Frame, PART_BYTES, put_acknowledge};
@@ -12,8 +12,8 @@ use crate::store::Store;
 
 /// One call of `poll_transmit` gives about this many bytes.
 const TRANSMIT_BYTES: usize = 256 * 1024;
-/// A `Changes` frame is closed above this.
-const CHANGES_BYTES: usize = 64 * 1024;
+/// A `Changes` frame is closed above this; the last record may make it larger.
+pub(super) const CHANGES_BYTES: usize = 64 * 1024;
 /// List entries looked at under one lock.
 const WALK_STEPS: usize = 512;
 /// Bytes of recency hints in one heartbeat interval.
@@ -70,7 +70,11 @@ impl Peer {
         }
         self.transmit_recency(store, out);
         self.transmit_comparison_end(store, out);
-        !self.pending.is_empty() || !self.leaving_is_empty() || self.recency_pass.is_some()
+        self.compare_on(store, out);
+        !self.pending.is_empty()
+            || !self.leaving_is_empty()
+            || self.recency_pass.is_some()
+            || self.receiving.is_dropping()
     }
 
     fn transmit_control(&mut self, now: Instant, store: &Store, out: &mut Vec<u8>) {
@@ -101,7 +105,11 @@ impl Peer {
         if flushed {
             self.sending.flush_sent(now);
         }
-        if self.receiving.owes_acknowledgement() || self.owes_watermark {
+        // A frame that leaves in parts may hold an item that a removal, applied since, has made
+        // obsolete. Acknowledged before the last part has left, the removal would be forgotten
+        // where the item is about to arrive.
+        let may_acknowledge = self.leaving_is_empty();
+        if may_acknowledge && (self.receiving.owes_acknowledgement() || self.owes_watermark) {
             self.owes_watermark = false;
             put_acknowledge(out, watermark, self.receiving.take_acknowledgements());
         }
@@ -173,7 +181,15 @@ impl Peer {
             && !store.is_listing();
         if listed {
             Frame::CompareEnd.encode(out);
-            self.comparing = Some(Comparison::Ended(store.sent_positions()));
+            self.comparing = Some(Comparison::Ended);
+        }
+    }
+
+    /// The peer has listed its keys: one step of dropping what it did not list.
+    fn compare_on(&mut self, store: &Store, out: &mut Vec<u8>) {
+        if let Some(dropped) = self.receiving.drop_some(store) {
+            warn!("replication: compared with the peer, {dropped} keys it deleted are gone");
+            Frame::Compared.encode(out);
         }
     }
 
@@ -199,11 +215,7 @@ impl Peer {
         store.mark_lagging();
         self.begin_comparison_if_due(store);
         let mut hints = Vec::new();
-        store.take_hints(|keys| {
-            if hints.len() + keys.len() <= HINTS_BYTES_MAX {
-                hints.extend_from_slice(keys);
-            }
-        });
+        self.hints_from = store.take_hints(self.hints_from, HINTS_BYTES_MAX, &mut hints);
         let session = self.feeding_session().expect("a session feeds");
         session.heartbeat_due = true;
         if !hints.is_empty() {

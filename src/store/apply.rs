@@ -24,8 +24,8 @@ impl Shard {
         match applied {
             Applied::Done => self.counters.peer_applied += 1,
             Applied::Older => self.counters.peer_older += 1,
-            Applied::Refused => self.counters.peer_refused += 1,
-            Applied::Want => {}
+            // Counted by the store, which may make room and try again.
+            Applied::Refused | Applied::Want => {}
         }
         applied
     }
@@ -132,6 +132,17 @@ impl Shard {
                     Err(NoRoom { .. }) => Applied::Want,
                 }
             }
+        }
+    }
+
+    /// An item of the peer stays away, as it is too large for this node.
+    pub fn refuse_version(&mut self, commons: &Commons, hash: Hash, key: &[u8], version: Version) {
+        self.last_version = self.last_version.max(version);
+        self.counters.peer_refused += 1;
+        if let Some(handle) = self.table.find(&self.arena, hash, key)
+            && self.arena.header(handle).version < version
+        {
+            self.unlink(commons, hash, handle);
         }
     }
 

@@ -11,6 +11,15 @@ use super::shard::{Commons, Shard};
 use super::table::Hash;
 use crate::command::{MARK_STALE, MARK_WIN_SENT, Mutation, Record, Version};
 
+/// What one step of dropping came to.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Dropped {
+    /// Keys that are gone.
+    pub keys: usize,
+    /// Items that were looked at.
+    pub seen: usize,
+}
+
 impl Shard {
     /// The peer is connected and has everything up to `position` of this shard; 0 for a peer
     /// without anything of this boot of ours. `new_boot` is true for a peer boot not met before.
@@ -26,8 +35,9 @@ impl Shard {
         self.cursors.sent = self.cursors.acknowledged;
         self.cursors.listing = false;
         if new_boot {
-            // It has nothing of us that could come back.
+            // It has nothing of us that could come back, and gets everything whole.
             self.cursors.comparison_due = false;
+            self.cursors.wanted = None;
         }
     }
 
@@ -38,8 +48,11 @@ impl Shard {
         self.cursors.next_to_send = self.changes.front;
     }
 
-    /// Takes the marks of an earlier comparison off.
-    pub fn begin_listing(&mut self) {
+    /// Takes the marks of comparisons before this one off.
+    pub fn begin_listing(&mut self, comparison: u64) {
+        if std::mem::replace(&mut self.comparison, comparison) == comparison {
+            return;
+        }
         let mut at = self.changes.front;
         while at != NIL {
             self.arena.front_mut(at).set_listed(false);
@@ -47,21 +60,27 @@ impl Shard {
         }
     }
 
-    /// The comparison has ended: drops every key that the peer once had and did not list, up to
-    /// the version of the tombstones it forgot. Returns how many.
-    pub fn drop_unlisted(&mut self, commons: &Commons, forgotten: Version) -> usize {
-        let mut dropped = 0;
+    /// The comparison has ended: drops every key that the peer had when it began, with what was
+    /// `acknowledged` then, and did not list, up to the version of the tombstones it forgot.
+    pub fn drop_unlisted(
+        &mut self,
+        commons: &Commons,
+        acknowledged: u64,
+        forgotten: Version,
+    ) -> Dropped {
+        let mut dropped = Dropped::default();
         let mut at = self.changes.front;
         while at != NIL {
             let handle = at;
             at = self.changes.next(&self.arena, handle);
+            dropped.seen += 1;
             let header = self.arena.header(handle);
             let spared =
                 header.front.is_listed() || header.version > forgotten || header.is(TOMBSTONE);
-            if !spared && self.peer_has(handle) {
+            if !spared && self.peer_had(handle, acknowledged) {
                 let hash = commons.hash(self.arena.key(handle));
                 self.unlink(commons, hash, handle);
-                dropped += 1;
+                dropped.keys += 1;
             }
         }
         dropped
@@ -96,6 +115,7 @@ impl Shard {
     /// position that the peer reaches by applying what was handed out.
     pub fn send(
         &mut self,
+        commons: &Commons,
         moment: &Moment,
         mut steps: usize,
         mut emit: impl FnMut(Record<'_>) -> bool,
@@ -109,7 +129,8 @@ impl Shard {
             let known = self.cursors.listing && header.change <= self.cursors.acknowledged;
             let more = if !known && !self.is_withheld(handle) {
                 let mut rest = Vec::new();
-                emit(Record::Mutation(self.mutation(moment, handle, &mut rest)))
+                let mutation = self.mutation(moment, handle, &mut rest);
+                emit(as_the_peer_takes_it(mutation, commons.item_size_max()))
             } else if self.cursors.listing && !header.is(TOMBSTONE) {
                 emit(Record::Listed(self.arena.key(handle)))
             } else {
@@ -177,8 +198,39 @@ impl Shard {
     pub fn send_whole(&mut self, commons: &Commons, hash: Hash, key: &[u8]) {
         if let Some(handle) = self.table.find(&self.arena, hash, key) {
             let header = self.arena.header_mut(handle);
+            let touched = header.change;
             header.front.marks &= !(TOUCH_ONLY | FROM_PEER);
             self.record_change(commons, handle);
+            let earlier = self
+                .cursors
+                .wanted
+                .map_or(touched, |(from, _)| from.min(touched));
+            self.cursors.wanted = Some((earlier, self.cursors.last));
         }
+    }
+
+    /// Up to where replies may leave: what the peer has acknowledged and really has.
+    pub fn vouched(&mut self) -> u64 {
+        let acknowledged = self.cursors.acknowledged;
+        match self.cursors.wanted {
+            Some((touched, until)) if acknowledged < until => acknowledged.min(touched - 1),
+            _ => {
+                self.cursors.wanted = None;
+                acknowledged
+            }
+        }
+    }
+}
+
+/// An item from before the two nodes met may be above the lower of their limits.
+fn as_the_peer_takes_it(mutation: Mutation<'_>, value_bytes_max: usize) -> Record<'_> {
+    match mutation {
+        Mutation::Item {
+            key,
+            value,
+            version,
+            ..
+        } if value.len() > value_bytes_max => Record::TooLarge { key, version },
+        mutation => Record::Mutation(mutation),
     }
 }

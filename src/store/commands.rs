@@ -46,10 +46,16 @@ impl Shard {
         self.counters.get_hits += gets;
         self.counters.touch_hits += touches;
         let ttl_before = moment.ttl(self.arena.header(handle).deadline);
+        let mut touched = false;
         if let Some(exptime) = read.touch {
-            handle = self
-                .touch_found(commons, moment, hash, handle, exptime)
-                .unwrap_or(handle);
+            match self.touch_found(commons, moment, hash, handle, exptime) {
+                Ok(at) => (handle, touched) = (at, true),
+                // Looking for room may have moved the item, or evicted it.
+                Err(NoRoom { .. }) => match self.find_live(commons, moment, hash, read.key) {
+                    Some(at) => handle = at,
+                    None => return (seen(None), false),
+                },
+            }
         }
         let ttl = if read.recache_before_touch {
             ttl_before
@@ -66,7 +72,7 @@ impl Shard {
         if read.bump {
             self.bump(commons, moment, handle);
         }
-        (result, read.touch.is_some())
+        (result, touched)
     }
 
     /// As [`Shard::find_live`], counting why an item that was there is none any more.

@@ -126,6 +126,7 @@ impl Store {
                 evict: options.evict,
                 tombstone_bytes_max: options.memory / TOMBSTONE_FRACTION / count,
                 item_size_max: AtomicUsize::new(options.item_size_max),
+                item_size_configured: options.item_size_max,
                 evictions: EvictionLog::default(),
             },
             zero_unix_ms: options.zero_unix_ms.min(clock::UNIX_MS_MAX),
@@ -143,9 +144,15 @@ impl Store {
         self.shards.len()
     }
 
-    /// The longest frame that one item of this store can need.
-    pub fn frame_bytes_max(&self) -> usize {
-        self.commons.item_size_max() + 4096
+    /// Bytes of the longest value that a peer may send: its own limit may not be known to it yet
+    /// as the lower one, so what this node was configured with counts.
+    pub fn value_bytes_max(&self) -> usize {
+        self.commons.item_size_configured
+    }
+
+    /// The largest item in bytes: the lower limit of both nodes, once they have met.
+    pub fn item_size_max(&self) -> usize {
+        self.commons.item_size_max()
     }
 
     /// How far the peer has followed.
@@ -168,7 +175,9 @@ impl Store {
         let hash = self.commons.hash(read.key);
         let (index, mut shard) = self.lock(hash);
         let moment = self.moment(now);
+        let before = shard.cursors.last_own;
         let (result, changed) = shard.read(&self.commons, &moment, hash, read, seen);
+        self.mark_if_changed(index, before, &shard);
         (result, changed.then(|| self.ticket(index, &shard)))
     }
 
@@ -308,11 +317,11 @@ impl Store {
         ended
     }
 
-    /// The peer takes items up to this size only: neither do we, so that nothing is lost on it.
-    pub fn lower_item_size_max(&self, bytes: usize) {
-        self.commons
-            .item_size_max
-            .fetch_min(bytes, Ordering::Relaxed);
+    /// The peer is configured to take items up to this size. If that is less, neither are larger
+    /// ones taken here, so that nothing is lost on it; the next peer may be configured otherwise.
+    pub fn heed_item_size_max(&self, bytes: usize) {
+        let lower = self.commons.item_size_configured.min(bytes);
+        self.commons.item_size_max.store(lower, Ordering::Relaxed);
     }
 
     /// Changes the memory limit (`cache_memlimit`).

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use vrrp::time::Instant;
 
 use super::blob::NIL;
+use super::changes::Dropped;
 use super::clock::UNIX_MS_MAX;
 use super::pool::SEGMENT_BYTES;
 use super::{RELIEF_ROUNDS, Store};
@@ -47,12 +48,6 @@ impl Store {
         shards
             .map(|shard| shard.0.lock().cursors.last_own)
             .collect()
-    }
-
-    /// Number of the change up to which each shard has been walked for the peer.
-    pub fn sent_positions(&self) -> Vec<u64> {
-        let shards = self.shards.iter();
-        shards.map(|shard| shard.0.lock().cursors.sent).collect()
     }
 
     /// A peer is connected: each shard is sent from the given position on, or from its head where
@@ -105,7 +100,7 @@ impl Store {
         emit: impl FnMut(Record<'_>) -> bool,
     ) -> Walk {
         let mut locked = self.shards[shard].0.lock();
-        let position = locked.send(&self.moment(now), steps, emit);
+        let position = locked.send(&self.commons, &self.moment(now), steps, emit);
         Walk {
             position,
             more: locked.has_unsent(),
@@ -123,7 +118,9 @@ impl Store {
             return false;
         }
         locked.acknowledge(&self.commons, position);
-        self.acknowledged.set(shard, locked.cursors.acknowledged);
+        // A reply that has left cannot be taken back.
+        let vouched = locked.vouched().max(self.acknowledged.position(shard));
+        self.acknowledged.set(shard, vouched);
         true
     }
 
@@ -147,7 +144,11 @@ impl Store {
                 Mutation::Tombstone { .. } | Mutation::Touch { .. } => 1,
             };
             drop(shard);
-            if applied != Applied::Refused || rounds == RELIEF_ROUNDS {
+            if applied != Applied::Refused {
+                return applied;
+            }
+            if rounds == RELIEF_ROUNDS {
+                self.lock(hash).1.counters.peer_refused += 1;
                 return applied;
             }
             rounds = if self.relieve(&moment, index, segments) {
@@ -158,6 +159,13 @@ impl Store {
         }
     }
 
+    /// The peer holds an item that is too large for this node: an older one here goes.
+    pub fn refuse(&self, key: &[u8], version: Version) {
+        let hash = self.commons.hash(key);
+        let (_, mut shard) = self.lock(hash);
+        shard.refuse_version(&self.commons, hash, key, version);
+    }
+
     /// The peer lacks the value of a touched item.
     pub fn send_whole(&self, key: &[u8]) {
         let hash = self.commons.hash(key);
@@ -166,15 +174,19 @@ impl Store {
         self.mark_dirty(index);
     }
 
-    /// The keys read here since the last call, for the peer's LRU. `each` gets one shard's keys at
-    /// a time: a length byte before each key.
-    pub fn take_hints(&self, mut each: impl FnMut(&[u8])) {
-        for shard in &self.shards {
-            let hints = std::mem::take(&mut shard.0.lock().hints);
-            if !hints.is_empty() {
-                each(&hints);
+    /// Keys read here, for the peer's LRU: a length byte before each key. Goes from shard to shard,
+    /// beginning with `first`, until `bytes_max` bytes are together, and returns where to begin the
+    /// next time. What a shard collects meanwhile is bounded there.
+    pub fn take_hints(&self, first: usize, bytes_max: usize, hints: &mut Vec<u8>) -> usize {
+        for step in 0..self.shards.len() {
+            let index = (first + step) % self.shards.len();
+            let mut shard = self.shards[index].0.lock();
+            if hints.len() + shard.hints.len() > bytes_max {
+                return index;
             }
+            hints.append(&mut shard.hints);
         }
+        first
     }
 
     /// The keys of one shard, least recently used first: a length byte before each. An empty peer
@@ -230,28 +242,29 @@ impl Store {
         self.shards[0].0.lock().cursors.comparison_due = true;
     }
 
-    /// The peer is about to list its keys.
-    pub fn begin_listing(&self) {
-        self.shards
-            .iter()
-            .for_each(|shard| shard.0.lock().begin_listing());
-    }
-
-    /// The peer listed this key.
-    pub fn mark_listed(&self, key: &[u8]) {
+    /// The peer listed this key in its comparison of that number, which is above those before.
+    /// Marks of earlier ones are taken off shard by shard, as they are met.
+    pub fn mark_listed(&self, comparison: u64, key: &[u8]) {
         let hash = self.commons.hash(key);
         let (_, mut shard) = self.lock(hash);
+        shard.begin_listing(comparison);
         if let Some(handle) = shard.table.find(&shard.arena, hash, key) {
             shard.arena.front_mut(handle).set_listed(true);
         }
     }
 
-    /// The peer has listed all its keys: what it once had and did not list is gone.
-    pub fn drop_unlisted(&self, forgotten: Version) -> usize {
-        let shards = self.shards.iter();
-        shards
-            .map(|shard| shard.0.lock().drop_unlisted(&self.commons, forgotten))
-            .sum()
+    /// The peer has listed all its keys: what it had of this shard when it began, with what was
+    /// `acknowledged` then, and did not list is gone.
+    pub fn drop_unlisted(
+        &self,
+        shard: usize,
+        comparison: u64,
+        acknowledged: u64,
+        forgotten: Version,
+    ) -> Dropped {
+        let mut shard = self.shards[shard].0.lock();
+        shard.begin_listing(comparison);
+        shard.drop_unlisted(&self.commons, acknowledged, forgotten)
     }
 
     /// Changes not yet acknowledged by the peer, over all shards.

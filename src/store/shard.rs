@@ -47,6 +47,8 @@ pub(super) struct Commons {
     pub tombstone_bytes_max: usize,
     /// Largest value in bytes; the lower of both nodes' limits.
     pub item_size_max: AtomicUsize,
+    /// Largest value in bytes that this node was configured to take.
+    pub item_size_configured: usize,
     /// What was evicted, while someone wants to know.
     pub evictions: EvictionLog,
 }
@@ -95,6 +97,8 @@ pub(super) struct Shard {
     pub last_eviction: Option<(u32, u32)>,
     /// Keys read since the last hints were taken: length byte, key.
     pub hints: Vec<u8>,
+    /// The comparison that the marks of listed items belong to.
+    pub comparison: u64,
     /// Where the background pass for expired items goes on.
     pub reap_bucket: usize,
     /// With fewer dead words no segment is worth emptying while there is something to evict.
@@ -116,6 +120,9 @@ pub(super) struct Cursors {
     pub next_to_acknowledge: Handle,
     /// Changes up to here are acknowledged.
     pub acknowledged: u64,
+    /// The peer lacks the value of a touch that it has acknowledged: no reply from the first of
+    /// these changes on leaves before it has the second, which brings the value.
+    pub wanted: Option<(u64, u64)>,
     /// The last change before the peer's present boot was seen: up to here it has nothing of us.
     pub boot: u64,
     /// A tombstone was forgotten that the peer has not seen: it has to compare.
@@ -143,6 +150,7 @@ impl Shard {
                 sent: 0,
                 next_to_acknowledge: NIL,
                 acknowledged: 0,
+                wanted: None,
                 boot: 0,
                 comparison_due: false,
                 listing: false,
@@ -152,6 +160,7 @@ impl Shard {
             counters: Counters::default(),
             last_eviction: None,
             hints: Vec::new(),
+            comparison: 0,
             reap_bucket: 0,
             dead_suffices: SEGMENT_WORDS,
         }
@@ -212,9 +221,14 @@ impl Shard {
 
     /// Whether the peer has this very item: it sent it in its present boot, or acknowledged it.
     pub fn peer_has(&self, handle: Handle) -> bool {
+        self.peer_had(handle, self.cursors.acknowledged)
+    }
+
+    /// The same for a time when it had acknowledged `acknowledged`.
+    pub fn peer_had(&self, handle: Handle, acknowledged: u64) -> bool {
         let header = self.arena.header(handle);
         let from_this_boot = header.is(FROM_PEER) && header.change > self.cursors.boot;
-        from_this_boot || header.change <= self.cursors.acknowledged
+        from_this_boot || header.change <= acknowledged
     }
 
     /// Stores an item in place of whatever the key held.

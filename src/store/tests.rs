@@ -119,6 +119,7 @@ fn mutation_of(record: Record<'_>) -> Mutation<'_> {
     match record {
         Record::Mutation(mutation) => mutation,
         Record::Listed(key) => panic!("{key:?} listed although nothing is compared"),
+        Record::TooLarge { key, .. } => panic!("{key:?} is larger than this node takes itself"),
     }
 }
 
@@ -572,4 +573,29 @@ fn under_memory_pressure_lists_cursors_and_table_stay_whole() {
             "seed {seed}: LRU and table disagree"
         );
     }
+}
+
+#[test]
+fn reads_of_every_shard_are_told_when_there_are_more_than_fit_at_once() {
+    let store = Store::new(&Options {
+        memory: 64 << 20,
+        ..options()
+    });
+    for number in 0..2000 {
+        store.store(seconds(1), &set(format!("{number:0100}").as_bytes(), b"v"));
+    }
+    for number in 0..2000 {
+        value(&store, seconds(200), format!("{number:0100}").as_bytes());
+    }
+    let (mut first, mut told) = (0, Vec::new());
+    let mut calls = 0;
+    while told.len() < 2000 * 101 {
+        calls += 1;
+        assert!(calls < 20, "{} bytes after {calls} calls", told.len());
+        let mut hints = Vec::new();
+        first = store.take_hints(first, 64 * 1024, &mut hints);
+        assert!(hints.len() <= 64 * 1024);
+        told.append(&mut hints);
+    }
+    assert_eq!(calls, 4);
 }

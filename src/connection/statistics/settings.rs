@@ -13,7 +13,7 @@ pub(super) fn answer(context: &Context<'_>, lines: &mut Lines<'_>) {
     );
     server(settings, &adjustable, &context.store.statistics(), lines);
     prefixes(context, lines);
-    protocol(settings, lines);
+    protocol(settings, context.store.item_size_max(), lines);
     slabs(settings, &adjustable, lines);
     crawler(settings, &adjustable, lines);
     lru(&adjustable, lines);
@@ -50,14 +50,15 @@ fn prefixes(context: &Context<'_>, lines: &mut Lines<'_>) {
     lines.flag("detail_enabled", context.facts.observers.want(DETAIL));
 }
 
-fn protocol(settings: &Settings, lines: &mut Lines<'_>) {
+/// `item_size_max` is the limit that counts: the lower one of both hosts.
+fn protocol(settings: &Settings, item_size_max: usize, lines: &mut Lines<'_>) {
     lines.number("reqs_per_event", settings.requests_per_event as u64);
     lines.flag("cas_enabled", settings.cas_enabled);
     lines.number("tcp_backlog", settings.backlog.into());
     lines.text("binding_protocol", settings.protocol);
     lines.flag("auth_enabled_sasl", false);
     lines.flag("auth_enabled_ascii", settings.authentication);
-    lines.number("item_size_max", settings.item_size_max as u64);
+    lines.number("item_size_max", item_size_max as u64);
     lines.flag("maxconns_fast", settings.connections_max_fast);
     lines.number("hashpower_init", 0);
 }

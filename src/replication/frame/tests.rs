@@ -82,6 +82,10 @@ fn records_come_back_as_they_were_written() {
             life: Life::Forever,
         }),
         Record::Listed(b"still here"),
+        Record::TooLarge {
+            key: b"huge",
+            version: 12,
+        },
     ];
     let mut bytes = Vec::new();
     let mut writer = ChangesWriter::begin(&mut bytes, 5, 1000);

@@ -103,49 +103,6 @@ fn an_empty_boot_overwrites_nothing() {
 }
 
 #[test]
-fn a_comparison_that_is_cut_off_moves_no_position_and_is_repeated() {
-    let mut pair = Pair::new();
-    for number in 0..8000 {
-        pair.a.set(pair.now, &format!("session-{number:060}"), b"v");
-    }
-    pair.link();
-    pair.run(500);
-    pair.cut();
-    for number in 0..7000 {
-        pair.a.delete(pair.now, &format!("session-{number:060}"));
-    }
-    // It begins, and what the peer was sent so far arrives; then the connection breaks.
-    pair.session += 1;
-    pair.a.peer.connected(pair.now, pair.session, true, [1; 32]);
-    let (now, id) = (pair.now, pair.session);
-    pair.b.peer.connected(now, id, false, [2; 32]);
-    for _ in 0..5 {
-        let mut out = Vec::new();
-        pair.a.peer.poll_transmit(now, id, &pair.a.store, &mut out);
-        let begins = out.len().min(40_000);
-        pair.b
-            .peer
-            .handle_bytes(now, id, &out[..begins], &pair.b.store);
-        let mut back = Vec::new();
-        pair.b.peer.poll_transmit(now, id, &pair.b.store, &mut back);
-        pair.a.peer.handle_bytes(now, id, &back, &pair.a.store);
-        if begins < out.len() {
-            break;
-        }
-    }
-    pair.linked = true;
-    pair.cut();
-    assert!(
-        pair.b
-            .value(pair.now, &format!("session-{:060}", 0))
-            .is_some()
-    );
-    pair.link();
-    pair.run(500);
-    assert_eq!(pair.assert_identical(), 1_000);
-}
-
-#[test]
 fn a_delayed_flush_is_issued_by_the_node_that_accepted_it() {
     let mut pair = Pair::new();
     pair.link();
@@ -218,6 +175,55 @@ fn positions_move_over_what_is_not_sent_back() {
 }
 
 #[test]
+fn a_touch_is_vouched_for_once_the_peer_has_the_value_too() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.a.set(pair.now, "k", b"v");
+    pair.run(100);
+    // The peer loses the item without our knowledge, and then it is touched.
+    let gone = Mutation::Tombstone {
+        key: b"k",
+        version: u64::MAX >> 2,
+    };
+    pair.b.store.apply(pair.now, &gone);
+    let touch = crate::command::Touch {
+        key: b"k",
+        exptime: Exptime(100),
+    };
+    let (_, ticket) = pair.a.store.touch(pair.now, &touch);
+    let (now, id) = (pair.now, pair.session);
+    let (mut out, mut back) = (Vec::new(), Vec::new());
+    pair.a.peer.poll_transmit(now, id, &pair.a.store, &mut out);
+    pair.b.peer.handle_bytes(now, id, &out, &pair.b.store);
+    pair.b.peer.poll_transmit(now, id, &pair.b.store, &mut back);
+    pair.a.peer.handle_bytes(now, id, &back, &pair.a.store);
+    assert_eq!(pair.b.value(now, "k"), None);
+    assert!(!pair.a.store.acknowledged().covers(ticket));
+    pair.talk();
+    assert_eq!(pair.b.value(now, "k"), Some(b"v".to_vec()));
+    assert!(pair.a.store.acknowledged().covers(ticket));
+}
+
+#[test]
+fn a_get_that_touches_is_sent_like_a_touch() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.a.set(pair.now, "k", b"v");
+    pair.run(100);
+    let read = Read {
+        touch: Some(Exptime(100)),
+        ..Read::of(b"k")
+    };
+    let (_, ticket) = pair.a.store.read(pair.now, &read, |_| ());
+    let ticket = ticket.expect("it changes the item");
+    assert!(!pair.a.store.acknowledged().covers(ticket));
+    // No heartbeat is needed.
+    pair.talk();
+    assert!(pair.a.store.acknowledged().covers(ticket));
+    assert_eq!(pair.assert_identical(), 1);
+}
+
+#[test]
 fn a_value_that_is_wanted_is_asked_for_again_on_a_new_connection() {
     let mut pair = Pair::new();
     pair.link();
@@ -249,7 +255,7 @@ fn a_value_that_is_wanted_is_asked_for_again_on_a_new_connection() {
 #[test]
 fn what_is_too_large_for_the_peer_is_removed_there_acknowledged_and_counted_on_both() {
     let mut pair = Pair::new();
-    pair.b.store.lower_item_size_max(1_000);
+    pair.b.store.heed_item_size_max(1_000);
     pair.link();
     pair.a.set(pair.now, "k", b"small");
     pair.run(100);

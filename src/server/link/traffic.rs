@@ -97,6 +97,9 @@ impl Link {
                     .node
                     .poll_link_transmit(now, id, &mut session.output);
                 if session.output.is_empty() {
+                    if session.more {
+                        self.parts.shared.wake_link();
+                    }
                     return match session.closing {
                         true => Err(io::ErrorKind::ConnectionAborted.into()),
                         false => Ok(()),

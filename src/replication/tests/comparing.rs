@@ -1,0 +1,216 @@
+//! More was removed than could be remembered: the peer compares.
+
+use super::*;
+
+/// A pair whose first node removes 7,000 of 8,000 keys while the two are apart, with `meanwhile`
+/// before that.
+fn more_removed_than_remembered(meanwhile: impl Fn(&mut Pair)) -> Pair {
+    let mut pair = Pair::new();
+    for number in 0..8000 {
+        pair.a.set(pair.now, &format!("session-{number:060}"), b"v");
+    }
+    pair.b.set(pair.now, "only-on-b", b"v");
+    pair.link();
+    pair.run(500);
+    pair.cut();
+    meanwhile(&mut pair);
+    pair.now += Duration::from_millis(50);
+    for number in 0..7000 {
+        pair.a.delete(pair.now, &format!("session-{number:060}"));
+    }
+    let tombstones = pair.a.store.statistics().tombstones;
+    assert!(tombstones < 7000, "the test must overflow them");
+    pair
+}
+
+/// One turn of the link, at most `bytes` of what the first node says.
+fn turn(pair: &mut Pair, bytes: usize) -> usize {
+    let (now, id) = (pair.now, pair.session);
+    let (mut out, mut back) = (Vec::new(), Vec::new());
+    pair.a.peer.poll_transmit(now, id, &pair.a.store, &mut out);
+    out.truncate(bytes);
+    pair.b.peer.handle_bytes(now, id, &out, &pair.b.store);
+    pair.b.peer.poll_transmit(now, id, &pair.b.store, &mut back);
+    pair.a.peer.handle_bytes(now, id, &back, &pair.a.store);
+    out.len()
+}
+
+fn meet(pair: &mut Pair) {
+    pair.session += 1;
+    let (now, id) = (pair.now, pair.session);
+    pair.a.peer.connected(now, id, true, [1; 32]);
+    pair.b.peer.connected(now, id, false, [2; 32]);
+}
+
+#[test]
+fn what_was_stored_before_the_forgotten_removals_survives_the_comparison() {
+    let mut pair = more_removed_than_remembered(|pair| {
+        pair.a.set(pair.now, "new-on-a", b"v");
+        pair.a
+            .set(pair.now, &format!("session-{:060}", 7_500), b"changed");
+        let touch = crate::command::Touch {
+            key: format!("session-{:060}", 7_600).into_bytes().leak(),
+            exptime: Exptime(1_000),
+        };
+        pair.a.store.touch(pair.now, &touch);
+    });
+    pair.link();
+    pair.run(500);
+    assert_eq!(pair.b.value(pair.now, "new-on-a"), Some(b"v".to_vec()));
+    assert_eq!(pair.assert_identical(), 1_002);
+}
+
+#[test]
+fn what_was_sent_and_not_acknowledged_before_the_comparison_survives_it() {
+    let mut pair = more_removed_than_remembered(|pair| {
+        // It arrives, and the connection breaks before the acknowledgement has left.
+        pair.link();
+        pair.run(50);
+        pair.a.set(pair.now, "sent", b"v");
+        let (now, id, mut out) = (pair.now, pair.session, Vec::new());
+        pair.a.peer.poll_transmit(now, id, &pair.a.store, &mut out);
+        pair.b.peer.handle_bytes(now, id, &out, &pair.b.store);
+        assert!(pair.b.value(now, "sent").is_some());
+        pair.cut();
+    });
+    pair.link();
+    pair.run(500);
+    assert_eq!(pair.b.value(pair.now, "sent"), Some(b"v".to_vec()));
+    assert_eq!(pair.assert_identical(), 1_002);
+}
+
+#[test]
+fn a_comparison_that_is_cut_off_moves_no_position_and_is_repeated() {
+    let mut pair = Pair::new();
+    for number in 0..8000 {
+        pair.a.set(pair.now, &format!("session-{number:060}"), b"v");
+    }
+    pair.link();
+    pair.run(500);
+    pair.cut();
+    for number in 0..7000 {
+        pair.a.delete(pair.now, &format!("session-{number:060}"));
+    }
+    // It begins, and what the peer was sent so far arrives; then the connection breaks.
+    pair.session += 1;
+    pair.a.peer.connected(pair.now, pair.session, true, [1; 32]);
+    let (now, id) = (pair.now, pair.session);
+    pair.b.peer.connected(now, id, false, [2; 32]);
+    for _ in 0..5 {
+        let mut out = Vec::new();
+        pair.a.peer.poll_transmit(now, id, &pair.a.store, &mut out);
+        let begins = out.len().min(40_000);
+        pair.b
+            .peer
+            .handle_bytes(now, id, &out[..begins], &pair.b.store);
+        let mut back = Vec::new();
+        pair.b.peer.poll_transmit(now, id, &pair.b.store, &mut back);
+        pair.a.peer.handle_bytes(now, id, &back, &pair.a.store);
+        if begins < out.len() {
+            break;
+        }
+    }
+    pair.linked = true;
+    pair.cut();
+    assert!(
+        pair.b
+            .value(pair.now, &format!("session-{:060}", 0))
+            .is_some()
+    );
+    pair.link();
+    pair.run(500);
+    assert_eq!(pair.assert_identical(), 1_000);
+}
+
+#[test]
+fn a_list_that_was_lost_at_its_end_is_sent_again() {
+    let mut pair = more_removed_than_remembered(|_| {});
+    meet(&mut pair);
+    // The other end of the connection has said all it had to say when the list begins; the last
+    // bytes of the list are lost with the connection.
+    for _ in 0..5 {
+        turn(&mut pair, usize::MAX);
+        pair.now += Duration::from_millis(100);
+        pair.b.peer.handle_timeout(pair.now, &pair.b.store);
+        if pair.a.peer.comparing == Some(peer::Comparison::Listing) {
+            break;
+        }
+    }
+    let before = pair.b.contents(pair.now).len();
+    assert_eq!(
+        before, 8_001,
+        "nothing is dropped before the list has ended"
+    );
+    let (now, id) = (pair.now, pair.session);
+    loop {
+        let mut out = Vec::new();
+        pair.a.peer.poll_transmit(now, id, &pair.a.store, &mut out);
+        if pair.a.peer.comparing == Some(peer::Comparison::Ended) {
+            out.truncate(out.len() - 1);
+            pair.b.peer.handle_bytes(now, id, &out, &pair.b.store);
+            break;
+        }
+        pair.b.peer.handle_bytes(now, id, &out, &pair.b.store);
+    }
+    // An acknowledgement that was on its way says nothing of the list.
+    pair.b.peer.owes_watermark = true;
+    let mut back = Vec::new();
+    pair.b.peer.poll_transmit(now, id, &pair.b.store, &mut back);
+    pair.a.peer.handle_bytes(now, id, &back, &pair.a.store);
+    pair.linked = true;
+    pair.cut();
+    pair.link();
+    pair.run(500);
+    assert_eq!(pair.assert_identical(), 1_001);
+}
+
+#[test]
+fn a_comparison_goes_through_the_store_in_steps() {
+    let mut pair = more_removed_than_remembered(|_| {});
+    meet(&mut pair);
+    let mut steps = 0;
+    for _ in 0..100 {
+        turn(&mut pair, usize::MAX);
+        steps += usize::from(pair.b.peer.receiving.is_dropping());
+    }
+    assert!(steps >= 1, "8,001 items are more than one step");
+    assert_eq!(pair.b.contents(pair.now).len(), 1_001);
+}
+
+#[test]
+fn deletes_beyond_the_tombstones_memory_are_found_by_comparing() {
+    let mut pair = Pair::new();
+    for number in 0..8000 {
+        pair.a.set(pair.now, &format!("session-{number:060}"), b"v");
+    }
+    pair.b.set(pair.now, "only-on-b", b"v");
+    pair.link();
+    pair.run(500);
+    pair.cut();
+    for number in 0..7000 {
+        pair.a.delete(pair.now, &format!("session-{number:060}"));
+    }
+    pair.b.set(pair.now, "written-while-apart", b"v");
+    assert!(
+        pair.a.store.statistics().tombstones < 7000,
+        "the test must overflow them"
+    );
+    pair.link();
+    pair.run(500);
+    for number in 0..8000 {
+        let key = format!("session-{number:060}");
+        assert_eq!(
+            pair.b.value(pair.now, &key).is_some(),
+            number >= 7000,
+            "{key}"
+        );
+        assert_eq!(
+            pair.a.value(pair.now, &key).is_some(),
+            number >= 7000,
+            "{key}"
+        );
+    }
+    for key in ["only-on-b", "written-while-apart"] {
+        assert!(pair.a.value(pair.now, key).is_some() && pair.b.value(pair.now, key).is_some());
+    }
+}
