@@ -263,12 +263,14 @@ impl Acceptor {
         SockRef::from(&stream).set_keepalive(true)?;
         let local = stream.local_addr()?.ip();
         let registration = if self.shared.virtual_addresses.contains(&unmapped(local)) {
+            // Listed first: whoever ends the lease between the two lines resets what is listed.
+            let registration = Registration::new(self.shared.clone(), &stream);
             let now = self.shared.clock.now();
             if !self.shared.lease_holds(now) || self.shared.closing.applies(true) {
                 SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
                 return Ok(());
             }
-            Some(Registration::new(self.shared.clone(), &stream))
+            Some(registration)
         } else {
             None
         };
