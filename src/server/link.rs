@@ -173,7 +173,7 @@ impl Link {
         let shared = self.parts.shared.clone();
         shared.link_is_looking();
         if self.parts.node.has_work_for_link() && !self.all_busy() {
-            return Input::Woken;
+            return self.input_that_waits().await;
         }
         let woken = shared.link_wake.notified();
         tokio::pin!(woken);
@@ -182,6 +182,18 @@ impl Link {
                 return Poll::Ready(input);
             }
             woken.as_mut().poll(task).map(|()| Input::Woken)
+        })
+        .await
+    }
+
+    /// There is something to send. However fast workers make more of it, what has arrived comes
+    /// first: acknowledgements and signs of life of the peer among it.
+    async fn input_that_waits(&mut self) -> Input {
+        // Only a task that yields lets the runtime look at the sockets.
+        tokio::task::yield_now().await;
+        poll_fn(|task| match self.poll_input(task) {
+            Poll::Pending => Poll::Ready(Input::Woken),
+            ready => ready,
         })
         .await
     }
