@@ -17,6 +17,8 @@ use std::cmp::Ordering;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use vrrp::packet::Version;
+use vrrp::router::skew_time;
 use vrrp::time::Instant;
 
 pub use self::seen::{PeerSeen, Seen};
@@ -37,9 +39,11 @@ pub const JOIN_HOLD_WITHOUT_VRRP: Duration = Duration::from_secs(1);
 /// What does not change while the node runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rules {
+    /// Version of VRRP that is spoken.
+    pub version: Version,
     /// Configured priority.
     pub priority: u8,
-    /// Advertisement interval.
+    /// Advertisement interval of this node.
     pub interval: Duration,
     /// How long an incomplete node looks for a peer before it claims the address.
     pub join_hold: Duration,
@@ -47,18 +51,6 @@ pub struct Rules {
     pub has_peer: bool,
     /// Identifies this node; breaks the last tie.
     pub node_id: u64,
-}
-
-/// RFC 3768 Skew_Time: (256 - priority) / 256 s, scaled to the interval where that is shorter
-/// (RFC 9568).
-pub fn skew_time(priority: u8, interval: Duration) -> Duration {
-    let unit = interval.min(Duration::from_secs(1));
-    unit * (256 - u32::from(priority)) / 256
-}
-
-/// RFC 3768 Master_Down_Interval: three intervals and the skew.
-pub fn master_down_interval(priority: u8, interval: Duration) -> Duration {
-    interval * 3 + skew_time(priority, interval)
 }
 
 /// The priority to advertise.
@@ -116,7 +108,8 @@ pub struct Claim {
 
 /// When a BACKUP claims the address, unless something is heard before.
 pub fn claim(rules: &Rules, seen: &Seen, now: Instant) -> Claim {
-    let skew = skew_time(effective_priority(rules, seen, now), rules.interval);
+    let priority = effective_priority(rules, seen, now);
+    let skew = skew_time(rules.version, priority, master_interval(rules, seen));
     let complete = counts_as_complete(rules, seen, now);
     if complete && yields_to_complete(rules, seen, now) {
         return Claim {
@@ -152,6 +145,15 @@ pub fn claim(rules: &Rules, seen: &Seen, now: Instant) -> Claim {
     claim_by_silence(rules, seen, now, skew)
 }
 
+/// The interval that a BACKUP waits by: in version 3 the one that the master last told (RFC 9568
+/// Master_Adver_Interval), in version 2, which rejects another interval, its own.
+fn master_interval(rules: &Rules, seen: &Seen) -> Duration {
+    match (rules.version, seen.advertised_interval) {
+        (Version::V3, Some(interval)) => interval,
+        _ => rules.interval,
+    }
+}
+
 /// A complete BACKUP has heard nothing of a master for long enough.
 fn claim_by_silence(rules: &Rules, seen: &Seen, now: Instant, skew: Duration) -> Claim {
     let sign = seen
@@ -163,11 +165,12 @@ fn claim_by_silence(rules: &Rules, seen: &Seen, now: Instant, skew: Duration) ->
     } else {
         (3, "no advertisement for Master_Down_Interval")
     };
-    let at = sign + rules.interval * missed + skew;
+    let interval = master_interval(rules, seen);
+    let at = sign + interval * missed + skew;
     match seen.fresh_peer(now) {
         // Neither holds the address: the better one goes first, the other lets it.
         Some(peer) if !peer.standing.master && outranked_at_rest(rules, seen, peer, now) => Claim {
-            at: at + rules.interval,
+            at: at + interval,
             reason,
         },
         _ => Claim { at, reason },
@@ -180,7 +183,9 @@ fn claim_by_silence(rules: &Rules, seen: &Seen, now: Instant, skew: Duration) ->
 fn link_is_silent_witness(rules: &Rules, seen: &Seen) -> bool {
     match (seen.link_heard_at, seen.master_sign_at) {
         _ if seen.is_third_master() => false,
-        (Some(link), Some(sign)) => link <= sign && sign.since(link) <= rules.interval,
+        (Some(link), Some(sign)) => {
+            link <= sign && sign.since(link) <= master_interval(rules, seen)
+        }
         _ => false,
     }
 }

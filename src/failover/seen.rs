@@ -1,7 +1,9 @@
 //! What a node has seen of its peer, over VRRP and over the link.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
+use vrrp::packet::Advertisement;
 use vrrp::time::Instant;
 
 use super::HEARTBEAT_FRESH;
@@ -45,6 +47,8 @@ pub struct Seen {
     pub advertisement_at: Option<Instant>,
     /// Its priority.
     pub advertised_priority: u8,
+    /// The interval at which its sender advertises.
+    pub advertised_interval: Option<Duration>,
     /// It came from a third router.
     pub advertised_by_third: bool,
     /// The priority last heard of a master, over VRRP or the link.
@@ -93,8 +97,10 @@ impl Seen {
     }
 
     /// An advertisement was accepted.
-    pub fn advertisement(&mut self, now: Instant, source: IpAddr, priority: u8) {
+    pub fn advertisement(&mut self, now: Instant, source: IpAddr, told: &Advertisement) {
+        let priority = told.priority;
         self.peer_sign_at = Some(now);
+        self.advertised_interval = Some(told.interval);
         if priority == 0 {
             self.priority_zero_at = Some(now);
             return;

@@ -1,5 +1,7 @@
 use std::net::Ipv4Addr;
 
+use vrrp::packet::{Advertisement, Authentication};
+
 use super::*;
 use crate::command::Standing;
 
@@ -15,11 +17,24 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn rules() -> Rules {
     Rules {
+        version: Version::V2,
         priority: 240,
         interval: SECOND,
         join_hold: Duration::from_millis(5_062),
         has_peer: true,
         node_id: 5,
+    }
+}
+
+/// An advertisement with a second between two.
+fn told(priority: u8) -> Advertisement {
+    Advertisement {
+        version: Version::V2,
+        virtual_router_id: 51,
+        priority,
+        interval: SECOND,
+        addresses: vec![IpAddr::V4(Ipv4Addr::new(10, 0, 0, 100))],
+        authentication: Authentication::None,
     }
 }
 
@@ -44,21 +59,8 @@ fn backup_of_a_master_heard_at(millis: u64) -> Seen {
     seen.hello_priority = Some(240);
     seen.peer_address = Some(PEER);
     seen.heartbeat(at(millis), 9, standing(true, true, 240));
-    seen.advertisement(at(millis), PEER, 240);
+    seen.advertisement(at(millis), PEER, &told(240));
     seen
-}
-
-#[test]
-fn skew_and_down_interval_are_those_of_the_rfc() {
-    assert_eq!(skew_time(240, SECOND), Duration::from_micros(62_500));
-    assert_eq!(
-        master_down_interval(240, SECOND),
-        Duration::from_micros(3_062_500)
-    );
-    assert_eq!(
-        skew_time(240, Duration::from_millis(200)),
-        Duration::from_micros(12_500)
-    );
 }
 
 #[test]
@@ -120,8 +122,8 @@ fn silence_of_advertisements_alone_needs_three() {
 #[test]
 fn a_link_that_was_dead_before_is_no_witness() {
     let mut seen = backup_of_a_master_heard_at(10_000);
-    seen.advertisement(at(11_000), PEER, 240);
-    seen.advertisement(at(12_000), PEER, 240);
+    seen.advertisement(at(11_000), PEER, &told(240));
+    seen.advertisement(at(12_000), PEER, &told(240));
     assert_eq!(
         claim_at(&rules(), &seen, at(12_500)),
         at(12_000) + Duration::from_micros(3_062_500)
@@ -131,14 +133,14 @@ fn a_link_that_was_dead_before_is_no_witness() {
 #[test]
 fn a_confirmed_death_is_followed_at_once_and_a_priority_zero_after_the_skew() {
     let mut seen = backup_of_a_master_heard_at(10_000);
-    seen.advertisement(at(10_200), PEER, 0);
+    seen.advertisement(at(10_200), PEER, &told(0));
     assert_eq!(
         claim_at(&rules(), &seen, at(10_200)),
         at(10_200) + Duration::from_micros(62_500)
     );
     seen.peer_died(at(10_300));
     assert_eq!(claim_at(&rules(), &seen, at(10_300)), at(10_300));
-    seen.advertisement(at(10_350), PEER, 240);
+    seen.advertisement(at(10_350), PEER, &told(240));
     assert!(claim_at(&rules(), &seen, at(10_350)) > at(12_000));
 }
 
@@ -165,9 +167,9 @@ fn a_complete_backup_takes_over_from_an_incomplete_master() {
     // Without a link the priority tells: exactly a hundred below the hello's.
     let mut seen = backup_of_a_master_heard_at(10_000);
     seen.link_lost();
-    seen.advertisement(at(12_000), PEER, 140);
+    seen.advertisement(at(12_000), PEER, &told(140));
     assert_eq!(claim_at(&rules(), &seen, at(12_000)), at(12_000));
-    seen.advertisement(at(13_000), PEER, 139);
+    seen.advertisement(at(13_000), PEER, &told(139));
     assert!(claim_at(&rules(), &seen, at(13_000)) > at(15_000));
 }
 
@@ -175,7 +177,7 @@ fn a_complete_backup_takes_over_from_an_incomplete_master() {
 fn a_neighbour_without_a_link_is_treated_as_the_rfc_says() {
     let mut seen = Seen::from_start(at(0));
     for second in 1..=8 {
-        seen.advertisement(at(second * 1_000), PEER, 150);
+        seen.advertisement(at(second * 1_000), PEER, &told(150));
     }
     // Over a link that comes up now it says what it has: nothing.
     assert_eq!(priority_told(&rules(), &seen, at(8_000)), 140);
@@ -190,7 +192,7 @@ fn a_neighbour_without_a_link_is_treated_as_the_rfc_says() {
 fn beside_a_neighbour_without_a_link_clients_are_served_after_the_join_hold() {
     let mut seen = Seen::from_start(at(0));
     for second in 1..=8 {
-        seen.advertisement(at(second * 1_000), PEER, 150);
+        seen.advertisement(at(second * 1_000), PEER, &told(150));
     }
     assert!(!may_serve(&rules(), &seen, at(5_061), false));
     assert!(may_serve(&rules(), &seen, at(8_000), false));
@@ -267,7 +269,7 @@ fn the_link_speaks_for_the_peer_and_not_for_a_third_router() {
 #[test]
 fn a_peer_that_dies_while_a_third_router_is_master_is_no_reason_to_take_over() {
     let mut seen = backup_of_a_master_heard_at(10_000);
-    seen.advertisement(at(10_100), THIRD, 250);
+    seen.advertisement(at(10_100), THIRD, &told(250));
     seen.peer_died(at(10_200));
     assert_eq!(seen.master_died_at, None);
     assert_eq!(
@@ -276,7 +278,7 @@ fn a_peer_that_dies_while_a_third_router_is_master_is_no_reason_to_take_over() {
         "the link is no witness of a third router"
     );
     // It leaves: then nobody is known to be master.
-    seen.advertisement(at(10_300), THIRD, 0);
+    seen.advertisement(at(10_300), THIRD, &told(0));
     seen.peer_died(at(10_400));
     assert_eq!(claim_at(&rules(), &seen, at(10_400)), at(10_400));
 }
@@ -285,8 +287,37 @@ fn a_peer_that_dies_while_a_third_router_is_master_is_no_reason_to_take_over() {
 fn a_third_router_with_the_priority_of_an_incomplete_peer_is_not_taken_for_it() {
     let mut seen = backup_of_a_master_heard_at(10_000);
     seen.link_lost();
-    seen.advertisement(at(12_000), THIRD, 140);
+    seen.advertisement(at(12_000), THIRD, &told(140));
     assert!(claim_at(&rules(), &seen, at(12_000)) > at(14_000));
-    seen.advertisement(at(12_100), PEER, 140);
+    seen.advertisement(at(12_100), PEER, &told(140));
     assert_eq!(claim_at(&rules(), &seen, at(12_100)), at(12_100));
+}
+
+#[test]
+fn in_version_3_a_backup_waits_by_the_interval_that_the_master_tells() {
+    let rules = Rules {
+        version: Version::V3,
+        ..rules()
+    };
+    let mut seen = backup_of_a_master_heard_at(10_000);
+    seen.link_lost();
+    seen.link_heard_at = None;
+    let every = |interval| Advertisement {
+        interval,
+        ..told(240)
+    };
+    // keepalived with 4 s beside our second: 3 x 4 s + 4 s x 16 / 256.
+    seen.advertisement(at(10_000), PEER, &every(SECOND * 4));
+    assert_eq!(claim(&rules, &seen, at(10_001)).at, at(22_250));
+    seen.advertisement(at(10_000), PEER, &every(SECOND / 5));
+    let claim_at = claim(&rules, &seen, at(10_001)).at;
+    assert_eq!(claim_at, at(10_612) + Duration::from_micros(500));
+    // Version 2 knows one interval only.
+    seen.advertisement(at(10_000), PEER, &every(SECOND * 4));
+    let rules = Rules {
+        version: Version::V2,
+        ..rules
+    };
+    let claim_at = claim(&rules, &seen, at(10_001)).at;
+    assert_eq!(claim_at, at(13_062) + Duration::from_micros(500));
 }

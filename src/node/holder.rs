@@ -45,7 +45,7 @@ pub struct Holder {
     leaving: bool,
     answered_at: Instant,
     changed: (Role, Instant, String),
-    warned: Option<Warning>,
+    warned: Vec<Warning>,
     /// The third router that was last told of.
     third: Option<IpAddr>,
     sent: u64,
@@ -77,7 +77,7 @@ impl Holder {
             leaving: false,
             answered_at: Instant::ZERO,
             changed: (Role::Initialize, now, "not started".to_owned()),
-            warned: None,
+            warned: Vec::new(),
             third: None,
             sent: 0,
             actions: VecDeque::new(),

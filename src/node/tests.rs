@@ -49,6 +49,7 @@ fn node() -> Node {
         addresses: vec![VIRTUAL],
     });
     let rules = Rules {
+        version: Version::V2,
         priority: 240,
         interval: SECOND,
         join_hold: SECOND * 5,

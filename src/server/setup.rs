@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tracing::info;
 use vrrp::packet::{Authentication, Delivery, Expected, Receiver, Version};
-use vrrp::router::{self, Router};
+use vrrp::router::{self, Router, master_down_interval};
 
 use super::ServeError;
 use super::address::{AddressThread, Network};
@@ -22,7 +22,7 @@ use super::shared::Shared;
 use super::tls::Handshakes;
 use crate::config::{self, Acknowledge, Config, Guard, Protocol as Dialect, VrrpVersion};
 use crate::connection;
-use crate::failover::{JOIN_HOLD_EXTRA, JOIN_HOLD_WITHOUT_VRRP, Rules, master_down_interval};
+use crate::failover::{JOIN_HOLD_EXTRA, JOIN_HOLD_WITHOUT_VRRP, Rules};
 use crate::node::{Holder, Node};
 use crate::replication::{Options as PeerOptions, Peer, Settings};
 use crate::store::{Options as StoreOptions, Store};
@@ -149,8 +149,11 @@ impl Setup {
         match &config.vrrp {
             Some(vrrp) => {
                 let interval = vrrp.advertisement_interval;
-                let default = master_down_interval(vrrp.priority, interval) + JOIN_HOLD_EXTRA;
+                let version = version_of(vrrp.version);
+                let default =
+                    master_down_interval(version, vrrp.priority, interval) + JOIN_HOLD_EXTRA;
                 Rules {
+                    version,
                     priority: vrrp.priority,
                     interval,
                     join_hold: vrrp.join_hold.unwrap_or(default),
@@ -159,6 +162,7 @@ impl Setup {
                 }
             }
             None => Rules {
+                version: Version::V2,
                 priority: 0,
                 interval: std::time::Duration::from_secs(1),
                 join_hold: JOIN_HOLD_WITHOUT_VRRP,

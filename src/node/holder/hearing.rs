@@ -14,6 +14,8 @@ use crate::failover::{self, Rival};
 
 /// The last word of a master that lost; 0 would call other backups to an election.
 const CONCEDING_PRIORITY: u8 = 1;
+/// Differences that were told and are not told again.
+const WARNED_MAX: usize = 8;
 /// A master that hears a lesser one answers at most this often.
 const ANSWER_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -44,15 +46,18 @@ impl Holder {
             warnings,
         } = accepted;
         for warning in warnings {
-            if self.warned.as_ref() != Some(warning) {
+            if !self.warned.contains(warning) {
                 warn!("vrrp: {source} is configured differently: {warning}");
-                self.warned = Some(warning.clone());
+                if self.warned.len() == WARNED_MAX {
+                    self.warned.remove(0);
+                }
+                self.warned.push(warning.clone());
             }
         }
         let source = *source;
         self.tell_of_third(source, advertisement.priority);
         let knew_no_master = self.seen.master_sign_at.is_none();
-        self.seen.advertisement(now, source, advertisement.priority);
+        self.seen.advertisement(now, source, advertisement);
         let Some(router) = &mut self.router else {
             return;
         };

@@ -132,6 +132,7 @@ fn holder(now: Instant, index: usize) -> Holder {
         addresses: vec![VIRTUAL],
     });
     let rules = Rules {
+        version: Version::V2,
         priority: PRIORITIES[index],
         interval: SECOND,
         join_hold: Duration::from_millis(5_062),

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use twincached::connection::{Facts, Settings as FactSettings};
-use twincached::failover::{JOIN_HOLD_EXTRA, Rules, master_down_interval};
+use twincached::failover::{JOIN_HOLD_EXTRA, Rules};
 use twincached::node::{Holder, Node, Status};
 use twincached::replication::{Options as PeerOptions, Peer, SessionId, Settings};
 use twincached::store::{Options as StoreOptions, Store};
 use vrrp::packet::{Authentication, Delivery, Expected, Receiver, Version};
-use vrrp::router::{Config, Role, Router};
+use vrrp::router::{Config, Role, Router, master_down_interval};
 use vrrp::time::Instant;
 
 use super::super::clients::ServerConnection;
@@ -104,9 +104,10 @@ impl World {
             &store,
         );
         let rules = Rules {
+            version: Version::V2,
             priority,
             interval: INTERVAL,
-            join_hold: master_down_interval(priority, INTERVAL) + JOIN_HOLD_EXTRA,
+            join_hold: master_down_interval(Version::V2, priority, INTERVAL) + JOIN_HOLD_EXTRA,
             has_peer: true,
             node_id,
         };

@@ -31,6 +31,7 @@ mod timers;
 
 pub use event::{Event, Reason, Role};
 pub use state::{Config, Heard, State};
+pub use timers::{master_down_interval, skew_time};
 
 use crate::packet::{Advertisement, EncodeError, PRIORITY_OWNER, PRIORITY_STOP, Version};
 use crate::time::Instant;
@@ -154,11 +155,11 @@ impl Router {
         };
         let version = self.config.version;
         if priority == PRIORITY_STOP {
-            let skew = timers::skew_time(version, self.priority, *master_interval);
+            let skew = skew_time(version, self.priority, *master_interval);
             *master_down_at = Some(now + skew);
         } else if !self.config.preempt || priority >= self.priority {
             *master_interval = heard_interval;
-            let wait = timers::master_down_interval(version, self.priority, heard_interval);
+            let wait = master_down_interval(version, self.priority, heard_interval);
             *master_down_at = Some(now + wait);
         }
     }
@@ -276,12 +277,12 @@ impl Router {
 
     /// Skew_Time as of now.
     pub fn skew_time(&self) -> Duration {
-        timers::skew_time(self.config.version, self.priority, self.master_interval())
+        skew_time(self.config.version, self.priority, self.master_interval())
     }
 
     /// Master_Down_Interval as of now.
     pub fn master_down_interval(&self) -> Duration {
-        timers::master_down_interval(self.config.version, self.priority, self.master_interval())
+        master_down_interval(self.config.version, self.priority, self.master_interval())
     }
 
     fn master_interval(&self) -> Duration {
@@ -385,7 +386,7 @@ impl Router {
 
     fn enter_backup(&mut self, now: Instant, master_interval: Duration, reason: Reason) {
         let version = self.config.version;
-        let wait = timers::master_down_interval(version, self.priority, master_interval);
+        let wait = master_down_interval(version, self.priority, master_interval);
         let master_down_at = Some(now + wait);
         self.change_state(
             State::Backup {

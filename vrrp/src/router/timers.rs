@@ -8,7 +8,7 @@ use std::time::Duration;
 /// Version 2: (256 - priority) / 256 seconds, whatever the interval. RFC 3768 §6.1. One second
 /// divided by 256 is 3_906_250 ns, so this is exact.
 /// Version 3: the same share of the master's interval. RFC 9568 §6.1.
-pub(super) fn skew_time(version: Version, priority: u8, master_interval: Duration) -> Duration {
+pub fn skew_time(version: Version, priority: u8, master_interval: Duration) -> Duration {
     let share = 256 - u32::from(priority);
     match version {
         Version::V2 => Duration::from_nanos(3_906_250) * share,
@@ -18,11 +18,7 @@ pub(super) fn skew_time(version: Version, priority: u8, master_interval: Duratio
 
 /// How long a backup waits for an advertisement before it takes over: three intervals and the
 /// skew. RFC 3768 §6.1, RFC 9568 §6.1.
-pub(super) fn master_down_interval(
-    version: Version,
-    priority: u8,
-    master_interval: Duration,
-) -> Duration {
+pub fn master_down_interval(version: Version, priority: u8, master_interval: Duration) -> Duration {
     master_interval * 3 + skew_time(version, priority, master_interval)
 }
 
