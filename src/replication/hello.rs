@@ -23,6 +23,12 @@ const MAGIC: [u8; 8] = *b"TWINCACH";
 
 impl Greeting {
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        self.encode_proven(out);
+    }
+
+    /// The part that proofs of the secret cover. Fields that a later version appends do not belong
+    /// to it: the other end may not know them.
+    pub(super) fn encode_proven(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&MAGIC);
         out.put_u32(self.version_oldest);
         out.put_u32(self.version_newest);

@@ -44,7 +44,7 @@ fn mac(secret: &[u8], by_dialler: bool, prover: &Greeting, verifier: &Greeting) 
     mac.update(role);
     for greeting in [prover, verifier] {
         let mut bytes = Vec::new();
-        greeting.encode(&mut bytes);
+        greeting.encode_proven(&mut bytes);
         mac.update(&bytes);
     }
     mac

@@ -148,3 +148,26 @@ fn a_connection_that_is_closed_as_soon_as_it_stood_is_not_dialled_again_at_once(
     pair.run(20);
     assert!(pair.a.saw(&Event::Dial));
 }
+
+#[test]
+fn a_greeting_of_a_later_version_may_be_longer_and_the_secret_still_proves() {
+    let mut pair = Pair::new();
+    let (now, id) = (pair.now, 1);
+    pair.a.peer.connected(now, id, true, [1; 32]);
+    pair.b.peer.connected(now, id, false, [2; 32]);
+    let mut greeting = Vec::new();
+    pair.a
+        .peer
+        .poll_transmit(now, id, &pair.a.store, &mut greeting);
+    // Length and checksum, type, 49 bytes of today, and what a later version adds.
+    assert_eq!(greeting.len(), 8 + 1 + 49);
+    greeting.extend_from_slice(b"more");
+    greeting[..4].copy_from_slice(&54_u32.to_le_bytes());
+    let checksum = crc32c::crc32c(&greeting[8..]);
+    greeting[4..8].copy_from_slice(&checksum.to_le_bytes());
+    pair.b.peer.handle_bytes(now, id, &greeting, &pair.b.store);
+    pair.session = id;
+    pair.linked = true;
+    pair.run(100);
+    assert!(pair.a.peer.is_in_sync() && pair.b.peer.is_in_sync());
+}
