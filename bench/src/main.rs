@@ -5,10 +5,11 @@
 //! by answering wrongly. The runs of the two servers alternate and the tables show medians.
 //!
 //! `wire` knows requests and answers, `workload` what is asked for, `load` moves the bytes,
-//! `server` starts and ends processes, `machine` reads what the kernel counts, `speed` and `memory`
-//! make the measurements, `report` the tables.
+//! `server` starts and ends processes, `machine` reads what the kernel counts, `speed`, `copy` and
+//! `memory` make the measurements, `report` the tables.
 
 mod case;
+mod copy;
 mod error;
 mod load;
 mod machine;
@@ -56,6 +57,9 @@ fn run(options: &Options) -> Result<(), Failure> {
         print!("\n{}", report::speeds(&speeds));
         print!("\n{}", report::latencies(&speeds));
         print!("\n{}", report::loads(&speeds));
+    }
+    if let Some(copied) = copy::measure(options)? {
+        print!("\n{}", report::copied(&copied));
     }
     let footprints = memory::measure(options)?;
     if !footprints.is_empty() {

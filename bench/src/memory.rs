@@ -8,6 +8,7 @@ mod filler;
 mod loads;
 
 pub use self::filler::Filler;
+pub use self::loads::{Fill, sessions};
 use self::loads::{LOADS, Load};
 use crate::error::Failure;
 use crate::machine;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::process::Command;
 
+use crate::copy::{self, REQUESTS_PER_SECOND, Rate};
 use crate::error::{Doing, Failure};
 use crate::machine;
 use crate::memory::{self, Footprint, LIMIT_MIB};
@@ -113,6 +114,67 @@ pub fn loads(rows: &[speed::Row]) -> String {
             ],
         );
     }
+    table
+}
+
+/// The copy, and what a client noticed of it.
+pub fn copied(row: &copy::Row) -> String {
+    let mut table = heading(
+        "MiB/s",
+        &[
+            "wall clock, one core of each side",
+            "per CPU second of the sender",
+            "of the receiver",
+            "goal",
+        ],
+    );
+    let cells =
+        |rate: &Rate| [rate.wall, rate.sender, rate.receiver].map(|mib| format!("{mib:.0}"));
+    let goal = format!("{:.0}", copy::GOAL.min(row.loopback.wall));
+    let beside = format!("the same beside a client of {REQUESTS_PER_SECOND} requests/s");
+    let rates = [
+        (row.name, &row.copy, goal),
+        (beside.as_str(), &row.beside_client, absent()),
+        (
+            "the same bytes over a plain connection",
+            &row.loopback,
+            absent(),
+        ),
+    ];
+    for (name, rate, goal) in rates {
+        let cells = cells(rate).into_iter().chain([goal]);
+        line(&mut table, name, &cells.collect::<Vec<_>>());
+    }
+    table.push('\n');
+    table + &copy_latency(row)
+}
+
+fn copy_latency(row: &copy::Row) -> String {
+    let mut table = heading(
+        &format!("p99 in us, {REQUESTS_PER_SECOND} requests/s"),
+        &[
+            "undisturbed",
+            "during a full copy",
+            "ratio",
+            "goal",
+            "remark",
+        ],
+    );
+    let remark = match row.client_is_first {
+        true => "",
+        false => "the client shared its core with the receiver as equals (root avoids that)",
+    };
+    line(
+        &mut table,
+        "a client of the sender",
+        &[
+            format!("{:.0}", row.undisturbed),
+            format!("{:.0}", row.disturbed),
+            format!("{:.2}", row.latency_ratio),
+            format!("< {}", copy::LATENCY_GOAL),
+            remark.to_owned(),
+        ],
+    );
     table
 }
 

@@ -1,21 +1,21 @@
 //! Starts servers, waits until they serve, ends them.
 
-use std::env;
+mod pair;
+mod process;
+
 use std::ffi::OsString;
-use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::geteuid;
 
+pub use self::pair::Configuration;
+use self::pair::Hosts;
+use self::process::Process;
 use crate::error::{Doing, Failure};
-use crate::machine;
-use crate::options::{Cores, Options};
+use crate::options::Options;
 
 /// A server that does not serve after so long has failed.
 const START_TIME_MAX: Duration = Duration::from_secs(20);
@@ -58,44 +58,48 @@ impl Server {
                     process,
                     _peer: None,
                 };
-                server.wait_until(address, "version\r\nquit\r\n", "VERSION")?;
+                server.wait_for_clients()?;
                 Ok(server)
             }
-            Kind::PairLocal => Server::start_pair(options, memory_mib, "local"),
-            Kind::PairPeer => Server::start_pair(options, memory_mib, "peer"),
+            Kind::PairLocal => {
+                let mode = "local";
+                Server::start_pair(options, Configuration { memory_mib, mode })
+            }
+            Kind::PairPeer => {
+                let mode = "peer";
+                Server::start_pair(options, Configuration { memory_mib, mode })
+            }
         }
     }
 
-    fn start_pair(options: &Options, memory_mib: usize, mode: &str) -> Result<Server, Failure> {
-        let mut hosts = [Host::new()?, Host::new()?];
-        hosts[0].peer = hosts[1].link;
-        hosts[1].peer = hosts[0].link;
-        let start = |host: &Host, core| {
-            Process::start(&options.twincached, options.cores, core, |directory| {
-                let path = directory.join("twincached.yaml");
-                let text = host.configuration(memory_mib, mode);
-                fs::write(&path, text).doing("writing a configuration")?;
-                let mut arguments = vec!["--config".into(), path.into()];
-                arguments.extend(user());
-                Ok(arguments)
-            })
-        };
+    fn start_pair(options: &Options, configuration: Configuration) -> Result<Server, Failure> {
+        let hosts = Hosts::new()?;
         let server = Server {
-            address: hosts[0].clients,
-            process: start(&hosts[0], options.cores.server)?,
-            _peer: Some(start(&hosts[1], options.cores.load)?),
+            address: hosts.clients(0),
+            process: hosts.start(0, options, configuration, options.cores.server)?,
+            _peer: Some(hosts.start(1, options, configuration, options.cores.load)?),
         };
         for sign in ["\"in_sync\":true", "\"have_all\":true"] {
-            server.wait_until(hosts[0].admin, "GET /status HTTP/1.0\r\n\r\n", sign)?;
+            server.wait_until(hosts.admin(0), "GET /status HTTP/1.0\r\n\r\n", sign)?;
         }
         // The status is published before the client port opens.
-        server.wait_until(server.address, "version\r\nquit\r\n", "VERSION")?;
+        server.wait_for_clients()?;
         Ok(server)
     }
 
     /// The process whose CPU time and memory count.
     pub fn id(&self) -> u32 {
         self.process.child.id()
+    }
+
+    /// What it has printed since the last call.
+    pub fn news(&mut self) -> Result<String, Failure> {
+        self.process.news()
+    }
+
+    /// Waits until it takes clients.
+    pub fn wait_for_clients(&self) -> Result<(), Failure> {
+        self.wait_until(self.address, "version\r\nquit\r\n", "VERSION")
     }
 
     /// Asks at `address` until the answer holds `sign`.
@@ -108,6 +112,34 @@ impl Server {
             thread::sleep(Duration::from_millis(20));
         }
         Err(self.process.failure())
+    }
+}
+
+/// A pair whose hosts are started one by one, so that one of them has something to copy.
+pub struct Pair {
+    hosts: Hosts,
+    configuration: Configuration,
+}
+
+impl Pair {
+    /// None of the two runs yet.
+    pub fn new(configuration: Configuration) -> Result<Pair, Failure> {
+        Ok(Pair {
+            hosts: Hosts::new()?,
+            configuration,
+        })
+    }
+
+    /// Starts one of the two, 0 or 1, on a core, empty.
+    pub fn start(&self, number: usize, options: &Options, core: usize) -> Result<Server, Failure> {
+        let process = self
+            .hosts
+            .start(number, options, self.configuration, core)?;
+        Ok(Server {
+            address: self.hosts.clients(number),
+            process,
+            _peer: None,
+        })
     }
 }
 
@@ -145,108 +177,8 @@ fn user() -> impl Iterator<Item = OsString> {
     words.iter().map(OsString::from)
 }
 
-/// The addresses of one host of a pair.
-struct Host {
-    clients: SocketAddr,
-    link: SocketAddr,
-    /// The link's other end.
-    peer: SocketAddr,
-    admin: SocketAddr,
-}
-
-impl Host {
-    /// Its own peer, until it is told another.
-    fn new() -> Result<Host, Failure> {
-        let link = free_address()?;
-        Ok(Host {
-            clients: free_address()?,
-            link,
-            peer: link,
-            admin: free_address()?,
-        })
-    }
-
-    fn configuration(&self, memory_mib: usize, mode: &str) -> String {
-        let Host {
-            clients,
-            link,
-            peer,
-            admin,
-        } = self;
-        format!(
-            "memory: {memory_mib}MiB\n\
-             threads: 1\n\
-             connections_max: {CONNECTIONS_MAX}\n\
-             listen: [\"{clients}\"]\n\
-             replication:\n  listen: {link}\n  peer: {peer}\n  acknowledge: {mode}\n\
-             admin:\n  listen: {admin}\n"
-        )
-    }
-}
-
 /// An address on loopback on which nothing listens.
 fn free_address() -> Result<SocketAddr, Failure> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing("looking for a free port")?;
     listener.local_addr().doing("looking for a free port")
-}
-
-/// A process with a directory of its own, which holds what it prints.
-struct Process {
-    child: Child,
-    name: String,
-    directory: PathBuf,
-}
-
-impl Process {
-    fn start(
-        program: &Path,
-        cores: Cores,
-        core: usize,
-        arguments: impl FnOnce(&Path) -> Result<Vec<OsString>, Failure>,
-    ) -> Result<Process, Failure> {
-        let directory = new_directory()?;
-        let arguments = arguments(&directory)?;
-        let output = File::create(directory.join("output")).doing("creating a file")?;
-        let also = output.try_clone().doing("creating a file")?;
-        // The child inherits the core of the thread that starts it.
-        machine::pin(core)?;
-        let child = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(also)
-            .spawn();
-        machine::pin(cores.load)?;
-        let name = program.display().to_string();
-        Ok(Process {
-            child: child.doing(&format!("starting {name}"))?,
-            name,
-            directory,
-        })
-    }
-
-    fn failure(&self) -> Failure {
-        Failure::Server {
-            name: self.name.clone(),
-            output: fs::read_to_string(self.directory.join("output")).unwrap_or_default(),
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It holds nothing worth a farewell. What fails here had ended before.
-        let _ended = self.child.kill();
-        let _status = self.child.wait();
-        let _removed = fs::remove_dir_all(&self.directory);
-    }
-}
-
-fn new_directory() -> Result<PathBuf, Failure> {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let name = format!("twincached-bench-{}-{number}", std::process::id());
-    let path = env::temp_dir().join(name);
-    fs::create_dir(&path).doing("creating a directory")?;
-    Ok(path)
 }

@@ -162,7 +162,8 @@ fn medians(runs: &[Measured]) -> Speed {
     }
 }
 
-fn median(mut figures: Vec<f64>) -> f64 {
+/// The one in the middle, or what lies between the two there.
+pub fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     let middle = figures.len() / 2;
     if figures.len() % 2 == 1 {

@@ -70,15 +70,8 @@ impl Filler {
 
     /// Stores items beyond the limit; a server may refuse some for want of memory.
     pub fn fill(&mut self, fill: &Fill) -> Result<(), Failure> {
-        for (number, length) in (0..).zip(&fill.lengths) {
-            self.output.extend(b"set ");
-            fill.push_key(number, &mut self.output);
-            write!(self.output, " 0 0 {length}\r\n").doing("writing to memory")?;
-            let end = self.output.len() + *length as usize;
-            self.output.extend(digits_of(number));
-            self.output.extend(digits_of(*length));
-            self.output.resize(end, b'v');
-            self.output.extend(b"\r\n");
+        for number in 0..fill.lengths.len() as u32 {
+            fill.push_set(number, &mut self.output);
             self.due += 1;
             self.send_if(BATCH_BYTES)?;
         }

@@ -76,6 +76,11 @@ impl Load {
     }
 }
 
+/// Items like sessions, so many bytes of keys and values.
+pub fn sessions(user_bytes: usize) -> Fill {
+    Fill::new(LOADS[0].last, b'l', user_bytes)
+}
+
 /// Items in the order in which they are written.
 pub struct Fill {
     letter: u8,
@@ -100,6 +105,47 @@ impl Fill {
             key_bytes: shape.key_bytes,
             lengths,
         }
+    }
+
+    /// Bytes of all keys and values.
+    pub fn user_bytes(&self) -> u64 {
+        let lengths = self.lengths.iter().map(|length| u64::from(*length));
+        lengths.sum::<u64>() + (self.lengths.len() * self.key_bytes) as u64
+    }
+
+    /// Appends the request that stores an item.
+    pub fn push_set(&self, number: u32, out: &mut Vec<u8>) {
+        let length = self.lengths[number as usize];
+        out.extend(b"set ");
+        self.push_key(number, out);
+        out.extend(format!(" 0 0 {length}\r\n").into_bytes());
+        self.push_value(number, out);
+        out.extend(b"\r\n");
+    }
+
+    /// Appends the request for an item.
+    pub fn push_get(&self, number: u32, out: &mut Vec<u8>) {
+        out.extend(b"get ");
+        self.push_key(number, out);
+        out.extend(b"\r\n");
+    }
+
+    /// Appends the answer to the request for an item.
+    pub fn push_answer(&self, number: u32, out: &mut Vec<u8>) {
+        let length = self.lengths[number as usize];
+        out.extend(b"VALUE ");
+        self.push_key(number, out);
+        out.extend(format!(" 0 {length}\r\n").into_bytes());
+        self.push_value(number, out);
+        out.extend(b"\r\nEND\r\n");
+    }
+
+    fn push_value(&self, number: u32, out: &mut Vec<u8>) {
+        let length = self.lengths[number as usize];
+        let end = out.len() + length as usize;
+        out.extend(digits_of(number));
+        out.extend(digits_of(length));
+        out.resize(end, b'v');
     }
 
     /// Appends the key of an item.
