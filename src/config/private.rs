@@ -23,3 +23,29 @@ pub(super) fn warn(what: &str, path: &Path, mode: u32, warnings: &mut Vec<String
         ));
     }
 }
+
+/// What to do about a file that cannot be read, where `make` says how such a file is made. One that
+/// is there must not be made anew: the other host has it too.
+pub(super) fn advice<'a>(error: &io::Error, make: &'a str) -> &'a str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "it is there: let the user of the server read it, under systemd with LoadCredential="
+        }
+        _ => make,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_may_not_be_read_is_not_to_be_made_anew() {
+        let told = |error| advice(&io::Error::from_raw_os_error(error), "make it");
+        assert_eq!(told(libc::ENOENT), "make it");
+        assert_eq!(
+            told(libc::EACCES),
+            "it is there: let the user of the server read it, under systemd with LoadCredential="
+        );
+    }
+}

@@ -11,6 +11,9 @@ const LENGTH_MIN: usize = 16;
 /// Longest secret in bytes, so that a wrong path cannot fill the memory.
 const LENGTH_MAX: u64 = 4096;
 
+const HOW_TO_MAKE: &str =
+    "create it on one host (head -c 32 /dev/urandom | base64) and copy it to the other";
+
 /// The secret in `file`, whose relative path starts at `directory`. The line end behind it does
 /// not count.
 pub(super) fn secret(
@@ -23,7 +26,7 @@ pub(super) fn secret(
     let (mut bytes, mode) = private::read(&path, LENGTH_MAX + 3).map_err(|error| {
         file.refuse(
             format!("cannot read {shown}: {error}"),
-            "create it on one host (head -c 32 /dev/urandom | base64) and copy it to the other",
+            private::advice(&error, HOW_TO_MAKE),
         )
     })?;
     let end = bytes

@@ -131,7 +131,7 @@ fn read(file: &Sourced<PathBuf>, path: &Path) -> Result<(Vec<u8>, u32), ConfigEr
     private::read(path, LENGTH_MAX).map_err(|error| {
         file.refuse(
             format!("cannot read {}: {error}", path.display()),
-            HOW_TO_MAKE,
+            private::advice(&error, HOW_TO_MAKE),
         )
     })
 }

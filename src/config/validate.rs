@@ -47,7 +47,7 @@ pub(super) fn config(draft: Draft, directory: &Path) -> Result<Config, ConfigErr
         .map(|section| replication::replication(section, directory, &mut warnings))
         .transpose()?;
     refuse_shared_sockets(&draft, &listen, replication.as_ref(), admin)?;
-    vrrp::refuse_virtual_address_as_own(&draft, replication.as_ref(), vrrp.as_ref())?;
+    vrrp::refuse_mixed_up_addresses(&draft, replication.as_ref(), vrrp.as_ref())?;
     warnings.extend(
         vrrp.iter()
             .flat_map(|vrrp| unreachable_addresses(vrrp, &listen)),

@@ -172,8 +172,9 @@ fn is_virtual<T>(setting: &Sourced<T>, ip: IpAddr) -> ConfigError {
     )
 }
 
-/// The link connects the hosts' own addresses: the virtual one is on either.
-pub(super) fn refuse_virtual_address_as_own(
+/// The link connects the hosts' own addresses, of which the virtual one is none; and advertisements
+/// go to the other host's.
+pub(super) fn refuse_mixed_up_addresses(
     draft: &Draft,
     replication: Option<&Replication>,
     vrrp: Option<&Vrrp>,
@@ -194,6 +195,20 @@ pub(super) fn refuse_virtual_address_as_own(
     let listen = Some(replication.listen.ip()).filter(moves);
     if let (Some(ip), Some(setting)) = (listen, &section.listen) {
         return Err(is_virtual(setting, ip));
+    }
+    let own = |unicast: &&Sourced<IpAddr>| unicast.value == replication.listen.ip();
+    let router = draft.vrrp.as_ref();
+    if let Some(setting) = router
+        .and_then(|router| router.unicast_peer.as_ref())
+        .filter(own)
+    {
+        return Err(setting.refuse(
+            format!(
+                "{} is this host itself (replication: listen is {})",
+                setting.value, replication.listen
+            ),
+            "write the other host's address",
+        ));
     }
     Ok(())
 }

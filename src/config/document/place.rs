@@ -65,6 +65,18 @@ fn syntax_advice(place: &Place) -> &'static str {
     if indents.into_iter().any(|indent| indent.contains('\t')) {
         return "indent with spaces, not with tabs";
     }
+    if opens_what_nothing_closes(&place.source.text, place.line) {
+        return "close the bracket or the quote that a line above opens";
+    }
     "keys of one section start in one column; put a value in quotes if it contains \": \" or \
      \" #\" or starts with one of [ ] { } @ % & * ! |"
+}
+
+/// Whether something is still open where line `end` begins: YAML goes on reading, and stumbles there.
+fn opens_what_nothing_closes(text: &str, end: usize) -> bool {
+    let above = || text.lines().take(end - 1);
+    let count = |characters: [char; 2]| above().map(|line| line.matches(characters).count()).sum();
+    let [opened, closed]: [usize; 2] = [count(['[', '{']), count([']', '}'])];
+    let last = above().filter(|line| !line.trim().is_empty()).last();
+    opened > closed || last.is_some_and(|line| line.matches('"').count() % 2 == 1)
 }

@@ -313,7 +313,16 @@ threads: 2
             r#"pair.yaml:2:1: not valid YAML: invalid indentation in multiline quoted scalar
  2 | threads: 2
    | ^
-   = keys of one section start in one column; put a value in quotes if it contains ": " or " #" or starts with one of [ ] { } @ % & * ! |"#,
+   = close the bracket or the quote that a line above opens"#,
+        ),
+        (
+            r#"listen: ["0.0.0.0:11211"
+threads: 2
+"#,
+            r#"pair.yaml:2:8: not valid YAML: illegal placement of ':' indicator
+ 2 | threads: 2
+   |        ^
+   = close the bracket or the quote that a line above opens"#,
         ),
     ]);
 }

@@ -260,6 +260,21 @@ fn a_wrong_router_is_refused() {
   interface: eth0
   virtual_router_id: 51
   virtual_addresses: [10.0.0.100]
+  unicast_peer: 10.0.0.1
+replication:
+  listen: 10.0.0.1:11212
+  peer: 10.0.0.2:11212
+",
+            r"pair.yaml:5:17: unicast_peer: 10.0.0.1 is this host itself (replication: listen is 10.0.0.1:11212)
+ 5 |   unicast_peer: 10.0.0.1
+   |                 ^^^^^^^^
+   = write the other host's address",
+        ),
+        (
+            r"vrrp:
+  interface: eth0
+  virtual_router_id: 51
+  virtual_addresses: [10.0.0.100]
   on_change: notify.sh
 ",
             r#"pair.yaml:5:14: on_change: "notify.sh" is not an absolute path
