@@ -166,8 +166,9 @@ def test_a_slow_link_delays_clients_by_its_delay_alone(far_apart, measured):
     assert far_apart.a.link()["degradations"] == 0
     assert far_apart.assert_identical() == 54
     measured(f"slow link: waits from {min(waits):.3f} to {max(waits):.3f} s")
-    # There and back again.
-    assert 0.1 <= min(waits) and max(waits) < 0.25
+    # There and back again, once: a second round trip would show in every wait. That none took
+    # longer than the acknowledgement timeout is what no degradation says.
+    assert 0.1 <= min(waits) < 0.2
 
 
 @pytest.mark.parametrize(("clients", "size"), [(8, 30_000), (64, 4_000)])

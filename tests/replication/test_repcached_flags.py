@@ -101,6 +101,25 @@ def test_two_hosts_pair_in_either_order(linked, order):
 
 
 @pytest.mark.parametrize("place", [on_two_hosts, on_one_host], ids=["two hosts", "one host"])
+def test_a_change_shows_on_the_other_side_within_a_moment(linked, place, measured):
+    """With and without a wait for the answer, and from either side."""
+    two = place(linked, "ab")
+    two.wait_until_in_sync()
+    waits = []
+    for here, there in ((two.first, two.second), (two.second, two.first)):
+        writer, reader = here.client(), there.client()
+        for number in range(50):
+            value = (0, b"%s %d" % (b"x" * 500, number))
+            writer.set("k", value, noreply=number % 2 == 0)
+            began = time.monotonic()
+            wait_for(lambda: reader.get("k") == value, "shown", 5, every=0)  # noqa: B023
+            waits.append(time.monotonic() - began)
+    measured(f"shown after {sorted(waits)[50] * 1000:.1f} ms, at most {max(waits):.3f} s")
+    assert max(waits) < SHOWN_WITHIN
+    assert sorted(waits)[50] < SHOWN_WITHIN / 8
+
+
+@pytest.mark.parametrize("place", [on_two_hosts, on_one_host], ids=["two hosts", "one host"])
 def test_either_side_dies_and_returns_without_a_restart_of_the_other(linked, place, measured):
     two = place(linked, "ab")
     two.wait_until_in_sync()

@@ -10,8 +10,11 @@ from node import run_binary
 from pair import assert_nothing_lost
 from table import PROCESS_DEATH_MAX, assert_moved, assert_nothing_moves
 
-# P5: below 0.1 s; and a margin for a busy machine.
+# P5: below 0.1 s; and a margin for a busy machine. What clients see has their own retries in it.
 HANDOVER_GAP_MAX = 0.5
+# For so long nobody has the address. If the link's word were lost, the new master would wait for
+# Skew_Time first, 0.22 s with priority 200.
+HANDOVER_VACANCY_MAX = 0.15
 
 
 def failover(node, *options):
@@ -31,7 +34,7 @@ def test_a_handover_under_load_loses_nothing_and_fails_no_write(pair, measured):
         pair.wait_for_holder(standby)
         took.append(pair.recorder.timeline[-1][0] - struck)
         load.wait_for_writes(200)
-        assert pair.recorder.longest_vacancy(struck) <= HANDOVER_GAP_MAX
+        assert pair.recorder.longest_vacancy(struck) <= HANDOVER_VACANCY_MAX
         assert pair.recorder.longest_double(struck) <= 0.1
         pair.wait_for_return(master)
     verdict = pair.check(load)

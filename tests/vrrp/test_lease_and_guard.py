@@ -12,6 +12,7 @@ import time
 import pytest
 from pymemcache.exceptions import MemcacheError
 
+import injected
 from faults import delete_interface, make_interface, plug_cable, pull_cable, set_interface
 from lab import VIRTUAL_ADDRESS, ip, wait_for
 from memory_limit import MemoryLimit
@@ -60,7 +61,7 @@ def assert_whole(pair, master):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT], ids=["kill-9", "abort"])
 def test_the_server_dies_and_its_guard_removes_the_address(pair, measured, number):
-    """kill -9 is what the OOM killer does; abort is how a panic ends."""
+    """kill -9 is what the OOM killer does; abort is how the runtime of Rust gives up."""
     master, standby = pair.roles()
     store(pair, "before", b"1")
     struck = time.monotonic()
@@ -75,6 +76,23 @@ def test_the_server_dies_and_its_guard_removes_the_address(pair, measured, numbe
     assert_whole(pair, standby)
     measured(moved)
 
+
+
+@pytest.mark.skipif(not injected.SUPPORTED, reason="the fault is written for x86-64")
+def test_a_panic_of_a_worker_ends_the_server_and_the_address_moves(pair, measured):
+    master, standby = pair.roles()
+    store(pair, "before", b"1")
+    struck = time.monotonic()
+    injected.break_a_worker(master.process.pid)
+    assert master.process.wait(timeout=10) == -signal.SIGABRT
+    pair.wait_for_holder(standby)
+    moved = assert_moved(pair, struck, master, standby, PROCESS_DEATH_MAX, PROCESS_DEATH_MAX)
+    wait_for(lambda: not master.pids(), "the guard has ended")
+    assert "a worker waits for its sockets" in master.log()
+    assert "the server died as master" in master.log()
+    master.start()
+    assert_whole(pair, standby)
+    measured(moved)
 
 def test_the_oom_killer_takes_the_server_and_the_peer_takes_over(pair, measured):
     """Server and guard stand in one group, as in a service, and the server fills its limit."""

@@ -85,6 +85,7 @@ def test_a_partition_heals_to_one_master_and_two_equal_stores(split, measured, s
     loser = endings[0] if left == {"b"} else endings[1]
     loser.join(timeout=3)
     assert loser.error == errno.ECONNRESET and loser.ended - settled <= 0.3
+    pair.conclude()
     measured(f"one master {settled - healed:.2f} s after the heal: {' '.join(left)}")
 
 
