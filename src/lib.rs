@@ -26,6 +26,9 @@
 //! while it holds. Bytes from outside never panic and never grow memory without bound.
 //! ARCHITECTURE.md has them all, with the reasons.
 
+// Both panic where they cannot write, and a panic ends the process: see `server::log`.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+
 pub mod command;
 pub mod config;
 pub mod connection;

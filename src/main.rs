@@ -1,9 +1,11 @@
 //! Parses the command line, runs what it asks for, and turns the result into an exit code.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 use std::process::ExitCode;
 
 use twincached::config::{self, ConfigError, Invocation};
-use twincached::server;
+use twincached::server::{self, log};
 
 fn main() -> ExitCode {
     match config::parse(std::env::args_os()) {
@@ -20,8 +22,11 @@ fn run(invocation: Invocation) -> ExitCode {
                 config
                     .warnings
                     .iter()
-                    .for_each(|warning| eprintln!("warning: {warning}"));
-                println!("{}: the configuration is good", path.display());
+                    .for_each(|warning| log::tell(format_args!("warning: {warning}")));
+                log::print(format_args!(
+                    "{}: the configuration is good",
+                    path.display()
+                ));
                 ExitCode::SUCCESS
             }
             Err(error) => refuse(&error),
@@ -35,13 +40,13 @@ fn run(invocation: Invocation) -> ExitCode {
         Invocation::Demo(options) => server::demo::run(&options),
         Invocation::Guard(guard) => server::guard::run(&guard),
         Invocation::Help(text) | Invocation::Version(text) => {
-            println!("{text}");
+            log::print(format_args!("{text}"));
             ExitCode::SUCCESS
         }
     }
 }
 
 fn refuse(error: &ConfigError) -> ExitCode {
-    eprintln!("{error}");
+    log::tell(format_args!("{error}"));
     ExitCode::from(error.exit_code())
 }

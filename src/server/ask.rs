@@ -7,9 +7,10 @@ pub(super) mod http;
 pub(super) mod report;
 pub(super) mod summary;
 
+use super::log;
 use report::Report;
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -37,9 +38,9 @@ pub fn status(admin: SocketAddr, json: bool) -> ExitCode {
         _ => return refused(format_args!("what answers at {admin} is not twincached")),
     };
     if json {
-        print(answer.body.trim_end());
+        log::print(format_args!("{}", answer.body.trim_end()));
     } else {
-        print(summary::of(&report, admin).trim_end());
+        log::print(format_args!("{}", summary::of(&report, admin).trim_end()));
     }
     if report.serving() {
         ExitCode::SUCCESS
@@ -60,7 +61,7 @@ pub fn failover(admin: SocketAddr, force: bool) -> ExitCode {
     };
     match http::request(admin, "POST", target, FAILOVER_LIMIT) {
         Ok(answer) if answer.status == 200 => {
-            print(answer.body.trim_end());
+            log::print(format_args!("{}", answer.body.trim_end()));
             ExitCode::SUCCESS
         }
         Ok(answer) if answer.status == 409 => {
@@ -91,11 +92,6 @@ fn unreachable(admin: SocketAddr, error: &io::Error) -> ExitCode {
 }
 
 fn refused(message: fmt::Arguments<'_>) -> ExitCode {
-    eprintln!("twincached: {message}");
+    log::tell(format_args!("twincached: {message}"));
     ExitCode::FAILURE
-}
-
-/// A reader that has gone, as in `twincached status | head -1`, is no reason to fail.
-fn print(text: &str) {
-    let _ = writeln!(io::stdout(), "{text}");
 }

@@ -26,7 +26,9 @@ pub fn run(mut config: Config) -> ExitCode {
         Ok(Side::Server(launcher)) => launcher,
         Ok(Side::Command(code)) => return code,
         Err(error) => {
-            eprintln!("twincached: failed to daemon() in order to daemonize: {error}");
+            log::tell(format_args!(
+                "twincached: failed to daemon() in order to daemonize: {error}"
+            ));
             return ExitCode::FAILURE;
         }
     };
@@ -64,7 +66,7 @@ impl Launcher {
         let silent = config.verbosity == 0;
         if silent {
             let warnings = config.warnings.iter();
-            warnings.for_each(|warning| eprintln!("twincached: {warning}"));
+            warnings.for_each(|warning| log::tell(format_args!("twincached: {warning}")));
         }
         keep_meaning(config)?;
         let (reader, pipe) = io::pipe()?;
@@ -98,11 +100,10 @@ impl Launcher {
     }
 
     fn fail(&self, error: &ServeError) {
-        let message = format!("twincached: {error}\n");
         if self.silent {
-            self.tell(message.as_bytes());
+            self.tell(format!("twincached: {error}\n").as_bytes());
         } else {
-            eprint!("{message}");
+            log::tell(format_args!("twincached: {error}"));
         }
     }
 
@@ -147,7 +148,8 @@ fn wait(mut reader: PipeReader, child: libc::pid_t) -> io::Result<ExitCode> {
         let heard = &buffer[..count];
         let runs = heard.contains(&RUNS);
         let message = heard.strip_suffix(&[RUNS]).unwrap_or(heard);
-        io::stderr().write_all(message)?;
+        // Whether it is heard or not, the server runs or does not.
+        let _lost = io::stderr().write_all(message);
         if runs {
             return Ok(ExitCode::SUCCESS);
         }

@@ -21,7 +21,7 @@ use tracing::warn;
 use vrrp::linux::{Addresses, Interface, VrrpSocket};
 use vrrp::packet::{Advertisement, Authentication, Delivery, Version};
 
-use super::privileges;
+use super::{log, privileges};
 use crate::config::{Guard, VrrpVersion};
 
 const MASTER: u8 = b'M';
@@ -149,7 +149,7 @@ pub fn run(guard: &Guard) -> ExitCode {
     match give_up(guard, index.ok(), master) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("twincached guard: {error}");
+            log::tell(format_args!("twincached guard: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -179,7 +179,9 @@ fn give_up(
     if !master {
         return Ok(());
     }
-    eprintln!("twincached guard: the server died as master; its address is removed");
+    log::tell(format_args!(
+        "twincached guard: the server died as master; its address is removed"
+    ));
     let virtual_ips: Vec<IpAddr> = guard.addresses.iter().map(|a| a.address).collect();
     let source = interface.primary(&virtual_ips);
     let source = source.ok_or("the interface has no address to advertise from")?;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use vrrp::linux::{Addresses, Error, Interface};
 
-use super::listen;
+use super::{listen, log};
 use crate::config::{Config, Vrrp};
 
 /// Removes them, unless a server with this configuration runs.
@@ -16,13 +16,15 @@ pub fn clear(config: &Config) -> ExitCode {
         return ExitCode::SUCCESS;
     };
     if listen::is_served(config) {
-        eprintln!("twincached: a server runs on this host: its address is left alone");
+        log::tell(format_args!(
+            "twincached: a server runs on this host: its address is left alone"
+        ));
         return ExitCode::FAILURE;
     }
     match remove(vrrp) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("twincached: {error}");
+            log::tell(format_args!("twincached: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -35,7 +37,10 @@ fn remove(vrrp: &Vrrp) -> Result<(), Error> {
         let held = interface.addresses.iter();
         for held in held.filter(|held| held.address == address.address) {
             addresses.remove(interface.index, held.address, held.prefix_len)?;
-            println!("{} was left on {}: removed", held.address, interface.name);
+            log::print(format_args!(
+                "{} was left on {}: removed",
+                held.address, interface.name
+            ));
         }
     }
     Ok(())

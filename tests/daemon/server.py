@@ -84,7 +84,14 @@ class Server:
     """A server on a port of its own."""
 
     def __init__(
-        self, directory, *flags, port=None, listen="127.0.0.1", wrapper=(), environment=None
+        self,
+        directory,
+        *flags,
+        port=None,
+        listen="127.0.0.1",
+        wrapper=(),
+        environment=None,
+        standard_error=None,
     ):
         self.directory = directory
         self.port = port or free_port()
@@ -96,7 +103,7 @@ class Server:
                 [str(word) for word in command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
-                stderr=log,
+                stderr=standard_error or log,
                 cwd=directory,
                 env={**os.environ, **(environment or {})},
             )

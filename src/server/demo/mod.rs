@@ -32,6 +32,7 @@ mod seen;
 mod show;
 mod words;
 
+use super::log;
 use crate::config::DemoOptions;
 use error::DemoError;
 use ip::Ip;
@@ -54,7 +55,7 @@ pub fn run(options: &DemoOptions) -> ExitCode {
     match play(options) {
         Ok(()) | Err(DemoError::Ended) => ExitCode::SUCCESS,
         Err(DemoError::Denied(reason) | DemoError::Failed(reason)) => {
-            eprintln!("twincached demo: {reason}");
+            log::tell(format_args!("twincached demo: {reason}"));
             ExitCode::FAILURE
         }
     }

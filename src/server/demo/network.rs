@@ -1,5 +1,6 @@
 //! The demo's namespaces, the bridge between them, and this shell's end of it.
 
+use super::super::log;
 use super::End;
 use super::error::DemoError;
 use super::ip::Ip;
@@ -99,7 +100,7 @@ pub(super) fn remove(ip: &Ip) {
     let _ = ip.run(&format!("link del {INTERFACE}"));
     for namespace in there {
         if let Err(complaint) = ip.run(&format!("netns del {namespace}")) {
-            eprintln!("twincached demo: {complaint}");
+            log::tell(format_args!("twincached demo: {complaint}"));
         }
     }
 }
