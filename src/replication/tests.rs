@@ -7,6 +7,7 @@ mod comparing;
 mod meeting;
 mod parts;
 mod recency;
+mod replacing;
 mod rules;
 
 use std::collections::BTreeMap;

@@ -7,7 +7,7 @@
 
 use super::blob::{FROM_PEER, Handle, NIL, OWN_CAS, STALE, TOMBSTONE, TOUCH_ONLY, WIN_SENT};
 use super::clock::Moment;
-use super::shard::{Commons, Shard};
+use super::shard::{Commons, Cursors, Shard};
 use super::table::Hash;
 use crate::command::{MARK_STALE, MARK_WIN_SENT, Mutation, Record, Version};
 
@@ -31,6 +31,7 @@ impl Shard {
         }
         let position = position.min(self.cursors.last);
         self.acknowledge(commons, position);
+        self.replaced.attach();
         self.cursors.next_to_send = self.cursors.next_to_acknowledge;
         self.cursors.sent = self.cursors.acknowledged;
         self.cursors.listing = false;
@@ -89,6 +90,8 @@ impl Shard {
     /// The peer has applied everything up to `position`: tombstones up to there have served.
     pub fn acknowledge(&mut self, commons: &Commons, position: u64) {
         let position = position.min(self.cursors.last);
+        // Before the tombstones go: what is acknowledged waits for nothing that comes after it.
+        self.cursors.acknowledged = self.cursors.acknowledged.max(position);
         while self.cursors.next_to_acknowledge != NIL {
             let handle = self.cursors.next_to_acknowledge;
             let header = self.arena.header(handle);
@@ -102,7 +105,6 @@ impl Shard {
                 self.cursors.next_to_acknowledge = self.changes.next(&self.arena, handle);
             }
         }
-        self.cursors.acknowledged = self.cursors.acknowledged.max(position);
     }
 
     /// Whether something waits to be sent.
@@ -211,7 +213,10 @@ impl Shard {
 
     /// Up to where replies may leave: what the peer has acknowledged and really has.
     pub fn vouched(&mut self) -> u64 {
-        let acknowledged = self.cursors.acknowledged;
+        let Cursors {
+            acknowledged, last, ..
+        } = self.cursors;
+        let acknowledged = self.replaced.vouched(acknowledged, last);
         match self.cursors.wanted {
             Some((touched, until)) if acknowledged < until => acknowledged.min(touched - 1),
             _ => {

@@ -20,6 +20,7 @@ mod pages;
 mod parts;
 mod peer;
 mod pool;
+mod replaced;
 mod shard;
 mod statistics;
 mod table;

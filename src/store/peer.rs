@@ -62,7 +62,7 @@ impl Store {
                 positions.get(index).copied().unwrap_or(0)
             };
             shard.attach_peer(&self.commons, position, new_boot);
-            self.acknowledged.set(index, shard.cursors.acknowledged);
+            self.acknowledged.set(index, shard.vouched());
             if shard.has_unsent() {
                 self.mark_dirty(index);
             }

@@ -18,6 +18,7 @@ use super::counters::Counters;
 use super::evicted::EvictionLog;
 use super::list::{Changes, List, Lru};
 use super::pool::{Pool, SEGMENT_WORDS};
+use super::replaced::Replaced;
 use super::table::{Hash, Table};
 use crate::command::{ItemView, Value, Version};
 
@@ -99,6 +100,8 @@ pub(super) struct Shard {
     pub hints: Vec<u8>,
     /// The comparison that the marks of listed items belong to.
     pub comparison: u64,
+    /// Changes whose replies wait for those that took their place.
+    pub replaced: Replaced,
     /// Where the background pass for expired items goes on.
     pub reap_bucket: usize,
     /// With fewer dead words no segment is worth emptying while there is something to evict.
@@ -161,6 +164,7 @@ impl Shard {
             last_eviction: None,
             hints: Vec::new(),
             comparison: 0,
+            replaced: Replaced::default(),
             reap_bucket: 0,
             dead_suffices: SEGMENT_WORDS,
         }
@@ -401,6 +405,11 @@ impl Shard {
     }
 
     fn leave_changes(&mut self, handle: Handle) {
+        let header = self.arena.header(handle);
+        if header.change > self.cursors.acknowledged && !header.is(FROM_PEER) {
+            let (next, sent) = (self.cursors.last + 1, self.cursors.sent);
+            self.replaced.note(header.change, next, sent);
+        }
         let next = self.changes.next(&self.arena, handle);
         if self.cursors.next_to_send == handle {
             self.cursors.next_to_send = next;

@@ -82,6 +82,7 @@ impl World {
         self.tell(&format!("host {} wakes", ["a", "b"][host]));
         self.hosts[host].frozen = false;
         self.hosts[host].awake_since = self.now;
+        self.model.wake(self.now);
         let waiting = std::mem::take(&mut self.hosts[host].waiting);
         let boot = self.hosts[host].boot();
         let workers_first = self.network.chance(50);

@@ -74,6 +74,10 @@ impl World {
             }
             tcp.pipes[1 - end].ended = true;
             self.read_link(host, number);
+            if let Some(tcp) = self.link.connections.get_mut(&number) {
+                // That it closes its end is lost as well.
+                tcp.pipes[end].finished = false;
+            }
             self.turn(host);
         }
     }

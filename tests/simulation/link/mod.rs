@@ -30,6 +30,8 @@ pub struct Link {
     pub delay: (u64, u64),
     /// Bytes of a segment, at most.
     pub segment_bytes: u64,
+    /// What a kernel takes from a process before it says "later".
+    pub window_bytes: usize,
 }
 
 /// One connection. Pipe 0 carries bytes of end 0.
@@ -71,6 +73,7 @@ impl Link {
             cut: [false; 2],
             delay: (50_000, 300_000),
             segment_bytes: 16 * 1024,
+            window_bytes: 192 * 1024,
         }
     }
 

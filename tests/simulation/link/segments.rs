@@ -2,8 +2,6 @@
 
 use super::super::world::{Event, MS, World};
 
-/// What a kernel takes from a process before it says "later".
-pub(super) const WINDOW_BYTES: usize = 192 * 1024;
 /// How long TCP takes to send again after a cut has healed.
 const RETRANSMIT_MAX: u64 = 200 * MS;
 
@@ -31,6 +29,7 @@ impl World {
 
     pub fn segment_arrives(&mut self, number: u64, pipe: usize) {
         let size = self.network.between(1, self.link.segment_bytes) as usize;
+        let window = self.link.window_bytes;
         let Some(tcp) = self.link.connections.get_mut(&number) else {
             return;
         };
@@ -50,15 +49,15 @@ impl World {
             }
             return;
         }
-        if state.received.len() < WINDOW_BYTES {
+        if state.received.len() < window {
             state.received.extend(state.sent.drain(..count));
             state.ended |= state.finished && state.sent.is_empty();
         }
-        let blocked = state.blocked && state.sent.len() < WINDOW_BYTES;
+        let blocked = state.blocked && state.sent.len() < window;
         if blocked {
             state.blocked = false;
         }
-        if state.received.len() < WINDOW_BYTES {
+        if state.received.len() < window {
             self.move_segment(number, pipe);
         }
         if self.hosts[to].is_running() {

@@ -3,7 +3,6 @@
 use twincached::replication::SessionId;
 
 use super::super::world::World;
-use super::segments::WINDOW_BYTES;
 
 impl World {
     pub(super) fn open_session(&mut self, host: usize, number: u64, end: usize) {
@@ -38,6 +37,7 @@ impl World {
 
     fn write_session(&mut self, host: usize, id: SessionId) {
         let now = self.local(host);
+        let window = self.link.window_bytes;
         for _ in 0..64 {
             let process = self.hosts[host]
                 .process
@@ -50,7 +50,7 @@ impl World {
                 .as_ref()
                 .map_or(0, |tcp| usize::from(tcp.boots[0] != boot));
             if let Some(tcp) = tcp.filter(|tcp| tcp.open[end]) {
-                if tcp.pipes[end].sent.len() >= WINDOW_BYTES {
+                if tcp.pipes[end].sent.len() >= window {
                     tcp.pipes[end].blocked = true;
                     return;
                 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::key::{Base, Key};
+use super::key::{Base, Key, Look};
 use super::op::{Op, Token};
 use super::reply::{self, Reply};
-use super::state::{State, describe, possible};
+use super::state::{LIFE_TOLERANCE, State, describe, possible};
 use super::{Attempted, Model};
 
 impl Model {
@@ -36,7 +36,12 @@ impl Model {
             || log.attempts[index..]
                 .iter()
                 .any(|attempt| attempt.op == Op::Flush);
-        let before = log.fold_newest(&base, None, index, (evicts || flushed, now));
+        let look = Look {
+            now,
+            vanishes: evicts || flushed,
+            wakes: &self.wakes,
+        };
+        let before = log.fold_newest(&base, None, index, look);
         let tokens = Tokens {
             log,
             base: &base,
@@ -74,8 +79,17 @@ impl Model {
             return Ok(());
         }
         let changes = !void && !matches!(op, Op::Touch(_) | Op::Vivify(_));
+        if void {
+            // What has expired here may live on for a moment there: each host has its own clock.
+            let ends =
+                |state: &&State| state.expires().is_some_and(|at| at <= now + LIFE_TOLERANCE);
+            after.extend(before.states.iter().filter(ends).cloned());
+        }
         let after = Rc::new(after);
-        let copies = log.with_copy(copies, void || self.skewed);
+        let copies = match reply.is_read(&op) {
+            true => &copies[..1],
+            false => log.with_copy(copies, void || self.skewed),
+        };
         let base = Base {
             index: index + 1,
             // A plain set or delete makes even a wild key known.

@@ -71,6 +71,16 @@ pub struct Folded {
     pub wild: bool,
 }
 
+/// At which time it is looked, and what else has to be known for that.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    pub now: u64,
+    /// The item may be gone at any time.
+    pub vanishes: bool,
+    /// When frozen processes woke: they execute then what waited for them.
+    pub wakes: &'a [u64],
+}
+
 impl Key {
     pub fn base(&self, boot: u64) -> Rc<Base> {
         self.bases.get(&boot).cloned().unwrap_or_else(Base::empty)
@@ -85,8 +95,8 @@ impl Key {
     }
 
     /// The states that are possible when the mutations from the base up to `end` may have happened.
-    /// `vanishes`: the item may also be gone at any time.
-    pub fn fold(&self, base: &Base, end: usize, vanishes: bool, now: u64) -> Folded {
+    pub fn fold(&self, base: &Base, end: usize, look: Look<'_>) -> Folded {
+        let Look { now, vanishes, .. } = look;
         let mut all = Folded {
             states: (*base.states).clone(),
             wild: base.wild,
@@ -103,11 +113,18 @@ impl Key {
         for attempt in pending.iter().filter(|attempt| !attempt.void) {
             let until = attempt.until.min(now);
             let mut more = BTreeSet::new();
+            if attempt.op.is_delete() {
+                // The host that executed it may have had nothing.
+                more.insert(State::Absent);
+            }
             for state in possible(&all.states, vanishes, attempt.at, until) {
                 more.extend(effect(&attempt.op, &state, attempt.at));
-                if until > attempt.at {
-                    // A frozen process executes it when it wakes: a life begins then.
-                    more.extend(effect(&attempt.op, &state, until));
+                // A frozen process executes it when it wakes: a life begins then.
+                let woken = look.wakes.iter().copied();
+                let woken = woken.filter(|at| (attempt.at..until).contains(at));
+                let later = (until > attempt.at).then_some(until);
+                for at in woken.chain(later) {
+                    more.extend(effect(&attempt.op, &state, at));
                 }
             }
             all.states.extend(more);
@@ -127,15 +144,15 @@ impl Key {
         base: &Base,
         at_issue: Option<&BTreeMap<u64, Rc<Base>>>,
         end: usize,
-        (vanishes, now): (bool, u64),
+        look: Look<'_>,
     ) -> Folded {
-        let mut all = self.fold(base, end, vanishes, now);
+        let mut all = self.fold(base, end, look);
         let others = self
             .bases
             .values()
             .chain(at_issue.into_iter().flat_map(BTreeMap::values));
         for other in others.filter(|other| other.index > base.index && other.index <= end) {
-            let folded = self.fold(other, end, vanishes, now);
+            let folded = self.fold(other, end, look);
             all.states.extend(folded.states);
             all.wild |= folded.wild;
         }

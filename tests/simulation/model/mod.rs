@@ -46,6 +46,8 @@ pub struct Model {
     flushing: usize,
     /// Flushes asked for, ever.
     pub flushes: u64,
+    /// When frozen processes woke.
+    wakes: Vec<u64>,
 }
 
 /// A read under way: what was certain when it was issued.
@@ -71,7 +73,13 @@ impl Model {
             flushing: 0,
             loose: LooseFlushes::default(),
             flushes: 0,
+            wakes: Vec::new(),
         }
+    }
+
+    /// A frozen process wakes, and executes what waited for it.
+    pub fn wake(&mut self, now: u64) {
+        self.wakes.push(now);
     }
 
     /// A new key. Returns its number.

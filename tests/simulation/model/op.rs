@@ -84,6 +84,11 @@ impl Op {
         }
     }
 
+    /// One of the deletes: where it finds nothing, it still removes the key from the other host.
+    pub const fn is_delete(&self) -> bool {
+        matches!(self, Op::Delete { .. } | Op::Invalidate(_) | Op::DropValue)
+    }
+
     /// What it leaves does not depend on what was there.
     pub const fn is_absolute(&self) -> bool {
         matches!(

@@ -1,6 +1,7 @@
 //! What a read may show.
 
-use super::key::Base;
+use super::super::world::MS;
+use super::key::{Base, Look};
 use super::op::Token;
 use super::state::{Shown, describe, possible};
 use super::value::brief;
@@ -52,7 +53,12 @@ impl Model {
         let log = &self.keys[read.key];
         let vanishes = self.evicts || self.flushing > 0 || self.loose.may_reach(boot);
         let end = log.attempts.len();
-        let folded = log.fold_newest(&base, Some(&read.bases), end, (vanishes, now));
+        let look = Look {
+            now,
+            vanishes,
+            wakes: &self.wakes,
+        };
+        let folded = log.fold_newest(&base, Some(&read.bases), end, look);
         let unknown = |shown: &Shown| {
             shown
                 .value
@@ -74,8 +80,10 @@ impl Model {
             )
         });
         Err(format!(
-            "key {}: process {boot} showed {text:?}, possible after mutation {} of {} were only {}",
+            "key {}, asked for {} ms ago: process {boot} showed {text:?}, possible after mutation {} \
+             of {} were only {}",
             read.key,
+            (now - read.at) / MS,
             base.index,
             log.attempts.len(),
             describe(&states),

@@ -27,8 +27,18 @@ impl Reply {
     pub fn is_void(&self, op: &Op) -> bool {
         match self {
             Reply::NotStored | Reply::Exists | Reply::NonNumeric => true,
-            Reply::NotFound => !matches!(op, Op::Delete { .. }),
+            Reply::NotFound => !op.is_delete(),
             Reply::Seen(None) => matches!(op, Op::Touch(_)),
+            _ => false,
+        }
+    }
+
+    /// It may be that of a read, which does not wait for the peer: what came before it need not be
+    /// there yet.
+    pub fn is_read(&self, op: &Op) -> bool {
+        match self {
+            Reply::Seen(None) => true,
+            Reply::Seen(Some(_)) => matches!(op, Op::Vivify(_)),
             _ => false,
         }
     }

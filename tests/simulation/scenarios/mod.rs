@@ -16,9 +16,14 @@ const B: usize = 1;
 
 /// A pair that has just been started.
 fn started() -> World {
+    started_with(1)
+}
+
+/// As [`started`], where everything that is left to chance comes out as this seed says.
+fn started_with(seed: u64) -> World {
     let mut world = World::new(Options {
         traced: true,
-        ..Options::of_seed(1)
+        ..Options::of_seed(seed)
     });
     world.start(A);
     world.start(B);
@@ -27,7 +32,11 @@ fn started() -> World {
 
 /// A pair that is whole, with clients that never rest. Returns who is master.
 fn under_load() -> (World, usize) {
-    let mut world = started();
+    under_load_with(1)
+}
+
+fn under_load_with(seed: u64) -> (World, usize) {
+    let mut world = started_with(seed);
     let eager = Behaviour {
         think: 2 * MS,
         patience: 200 * MS,

@@ -138,6 +138,8 @@ impl World {
             (50_000, 300_000)
         };
         self.link.segment_bytes = if slow { 2048 } else { 16 * 1024 };
+        // What waits for room there has not been sent yet.
+        self.link.window_bytes = if slow { 4 * 1024 } else { 192 * 1024 };
     }
 
     /// Tells the node of a running process something.

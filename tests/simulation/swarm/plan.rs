@@ -135,28 +135,37 @@ fn single_fault(world: &mut World, rng: &mut Random) {
     world.checks.strict = true;
     world.run_ms(rng.between(500, 3_000));
     world.checks.strict = false;
-    let host = rng.below(2) as usize;
     let lasts = rng.between(1, 9_000);
-    let (fault, end) = match rng.below(4) {
-        0 => (
-            Fault::Kill {
-                host,
-                guard_too: false,
-            },
-            Fault::Start(host),
-        ),
-        1 => (
-            Fault::Kill {
-                host,
-                guard_too: true,
-            },
-            Fault::Start(host),
-        ),
-        2 => (Fault::Freeze(host), Fault::Wake(host)),
-        _ => (Fault::PowerOff(host), Fault::PowerOn(host)),
-    };
+    let (fault, end) = single(rng);
     world.inflict(&fault);
     world.run_ms(lasts);
     world.inflict(&end);
     world.run_ms(rng.between(100, 4_000));
+}
+
+/// A fault of one host or of one path, and what ends it.
+fn single(rng: &mut Random) -> (Fault, Fault) {
+    let host = rng.below(2) as usize;
+    let kill = |guard_too| (Fault::Kill { host, guard_too }, Fault::Start(host));
+    let cut = |fault: &dyn Fn(bool) -> Fault| (fault(true), fault(false));
+    match rng.below(16) {
+        0..3 => kill(false),
+        3..5 => kill(true),
+        5..7 => (Fault::Freeze(host), Fault::Wake(host)),
+        7..9 => (Fault::PowerOff(host), Fault::PowerOn(host)),
+        9 => (Fault::HangWorkers(host), Fault::ReviveWorkers(host)),
+        10 => (Fault::Terminate(host), Fault::Start(host)),
+        11 => (Fault::ResetLink, Fault::ResetLink),
+        12 => cut(&|cut| Fault::CutLink { from: host, cut }),
+        13 => cut(&|cut| Fault::CutVrrp { from: host, cut }),
+        14 => cut(&|cut| Fault::Interface { host, up: !cut }),
+        _ => {
+            let force = rng.chance(30);
+            let back = Fault::HandOver {
+                host: 1 - host,
+                force,
+            };
+            (Fault::HandOver { host, force }, back)
+        }
+    }
 }
