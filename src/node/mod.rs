@@ -79,6 +79,8 @@ pub struct Node {
     holder: Holder,
     settings: Settings,
     peer_node_id: u64,
+    /// What the peer was last heard to have configured differently.
+    differences: Vec<String>,
     leaving: Leaving,
     serving: bool,
     conflicts_reported: u64,
@@ -102,6 +104,7 @@ impl Node {
             holder,
             settings,
             peer_node_id: 0,
+            differences: Vec::new(),
             leaving: Leaving::No,
             serving: false,
             conflicts_reported: 0,
@@ -273,7 +276,8 @@ impl Node {
                 node_id, settings, ..
             } => {
                 self.peer_node_id = node_id;
-                for difference in self.settings.differences(&settings) {
+                self.differences = self.settings.differences(&settings);
+                for difference in &self.differences {
                     warn!("the two nodes are configured differently: {difference}");
                 }
                 self.store

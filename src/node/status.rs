@@ -64,6 +64,10 @@ pub struct VrrpStatus {
     pub master_seen: Option<String>,
     /// Its priority.
     pub master_priority: Option<u8>,
+    /// Milliseconds since that.
+    pub master_heard_ms: Option<u64>,
+    /// Milliseconds between two advertisements, as configured.
+    pub advertisement_interval_ms: u64,
     /// Advertisements sent.
     pub advertisements_sent: u64,
     /// Advertisements accepted.
@@ -130,6 +134,8 @@ pub struct ReplicationStatus {
     pub refused_by_peer: u64,
     /// Milliseconds since the peer was last heard.
     pub heard_ms: Option<u64>,
+    /// What has to be the same on both hosts and was not when they last met, a sentence each.
+    pub differences: Vec<String>,
 }
 
 /// A catch-up of the peer.
@@ -207,6 +213,8 @@ impl Node {
             lease_remaining_ms: lease.map(|left| left.as_millis() as u64),
             master_seen: heard.map(|heard| heard.source.to_string()),
             master_priority: heard.map(|heard| heard.priority),
+            master_heard_ms: heard.map(|heard| now.since(heard.at).as_millis() as u64),
+            advertisement_interval_ms: self.settings.advertisement_interval_ms.into(),
             advertisements_sent: sent,
             received: named.iter().find(accepted).map_or(0, |(_, count)| *count),
             rejected: named
@@ -263,6 +271,7 @@ impl Node {
             refused: counters.peer_refused,
             refused_by_peer: figures.refused_by_peer,
             heard_ms: figures.heard_at.map(|at| now.since(at).as_millis() as u64),
+            differences: self.differences.clone(),
         })
     }
 }

@@ -1,4 +1,4 @@
-"""Two hosts that are configured differently: the log names the cause, and there is one master.
+"""Two hosts that are configured differently: log and status name it, and there is one master.
 
 What VRRP cannot see, as the advertisements are rejected, the link's hello and heartbeats show.
 """
@@ -8,42 +8,57 @@ import time
 import pytest
 
 from lab import ADDRESSES, VIRTUAL_ADDRESS, wait_for
+from node import run_binary
 from pair import Pair
 from table import PROCESS_DEATH_MAX
 
 OTHER_ADDRESS = "10.77.0.101"
 
-# What `a` and `b` override in `vrrp`, and what a log has to say.
+SILENT = "! no master heard by VRRP"
+
+# What `a` and `b` override in `vrrp`, what a log has to say, and what a status.
 CASES = {
     "router-id": (
         {"virtual_router_id": 51},
         {"virtual_router_id": 52},
         ["virtual_router_id is 52 here and 51 on the peer"],
+        ["! configured differently: virtual_router_id is 52 here and 51 on the peer", SILENT],
     ),
-    "password": ({"password": "alpha"}, {"password": "beta"}, ["wrong password"]),
-    "password-on-one-side": ({"password": "alpha"}, {}, ["authentication type 1 instead of ours"]),
+    "password": ({"password": "alpha"}, {"password": "beta"}, ["wrong password"], [SILENT]),
+    "password-on-one-side": (
+        {"password": "alpha"},
+        {},
+        ["authentication type 1 instead of ours"],
+        [SILENT],
+    ),
     "interval": (
         {"advertisement_interval": "1s"},
         {"advertisement_interval": "2s"},
         ["advertisement_interval (ms) is 2000 here and 1000 on the peer"],
+        ["! configured differently: advertisement_interval (ms) is 2000 here", SILENT],
     ),
-    "version": ({"version": 3}, {"version": 2}, ["VRRP version is 2 here and 3 on the peer"]),
+    "version": (
+        {"version": 3},
+        {"version": 2},
+        ["VRRP version is 2 here and 3 on the peer"],
+        ["! configured differently: VRRP version is 2 here and 3 on the peer", SILENT],
+    ),
     "addresses": (
         {"virtual_addresses": [f"{VIRTUAL_ADDRESS}/32"]},
         {"virtual_addresses": [f"{VIRTUAL_ADDRESS}/32", f"{OTHER_ADDRESS}/32"]},
         ["virtual_addresses is", "virtual addresses heard differ from ours"],
+        ["! configured differently: virtual_addresses is"],
     ),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_with_a_live_link_there_is_one_master_and_the_log_names_the_cause(
+def test_with_a_live_link_there_is_one_master_and_log_and_status_name_the_cause(
     binary, privileged, case
 ):
-    of_a, of_b, causes = CASES[case]
     with Pair() as pair:
         try:
-            check(pair, of_a, of_b, causes)
+            check(pair, *CASES[case])
         except BaseException:
             print(pair.describe())
             raise
@@ -52,7 +67,8 @@ def test_with_a_live_link_there_is_one_master_and_the_log_names_the_cause(
 def test_254_on_both_hosts_is_advertised_as_250_and_there_is_one_master(binary, privileged):
     with Pair() as pair:
         try:
-            check(pair, {"priority": 254}, {"priority": 254}, ["priority 254 is used as 250"])
+            highest, used = {"priority": 254}, "priority 254 is used as 250"
+            check(pair, highest, highest, [used], ["OK:"])
             _, standby = pair.roles()
             heard = lambda: standby.status().data["vrrp"]["master_priority"]  # noqa: E731
             wait_for(lambda: heard() == 250, "the master's priority is heard", 5)
@@ -61,13 +77,14 @@ def test_254_on_both_hosts_is_advertised_as_250_and_there_is_one_master(binary, 
             raise
 
 
-def check(pair, of_a, of_b, causes):
+def check(pair, of_a, of_b, causes, lines):
     pair.a.start({"vrrp": of_a})
     pair.b.start({"vrrp": of_b})
     pair.wait_until_ready()
     watch(pair, advertisements=4)
     told = lambda: all(cause in pair.a.log() + pair.b.log() for cause in causes)  # noqa: E731
     wait_for(told, f"the log says: {causes}", 5)
+    wait_for(lambda: missing(pair, lines) == [], f"a status says {lines}", 10, 0.2)
 
     master, standby = pair.roles()
     struck = time.monotonic()
@@ -78,6 +95,12 @@ def check(pair, of_a, of_b, causes):
     pair.wait_for_return(master)
     watch(pair, advertisements=3)
     assert pair.recorder.longest_double() <= 0.5, pair.recorder.describe(pair.origin)
+
+
+def missing(pair, lines):
+    """Those that neither node's status has."""
+    told = "".join(run_binary(node, "status").stdout for node in (pair.a, pair.b))
+    return [line for line in lines if line not in told]
 
 
 def watch(pair, advertisements):

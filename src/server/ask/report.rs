@@ -124,6 +124,20 @@ impl<'a> VrrpReport<'a> {
         self.text("master_seen").filter(|text| !text.is_empty())
     }
 
+    /// How long no master has been heard, in milliseconds: at most since the state began.
+    pub(in crate::server) fn silent_ms(self) -> Option<u64> {
+        let since = self.since_ms()?;
+        Some(
+            self.number("master_heard_ms")
+                .map_or(since, |ms| ms.min(since)),
+        )
+    }
+
+    /// The time between two advertisements, in milliseconds.
+    pub(in crate::server) fn advertisement_interval_ms(self) -> Option<u64> {
+        self.number("advertisement_interval_ms")
+    }
+
     /// Time until the address would go by itself, in milliseconds.
     pub(in crate::server) fn lease_remaining_ms(self) -> Option<u64> {
         self.number("lease_remaining_ms")
@@ -205,6 +219,12 @@ impl<'a> ReplicationReport<'a> {
     /// Connections to the peer since the start.
     pub(in crate::server) fn connections(self) -> Option<u64> {
         self.0.get("connections")?.as_u64()
+    }
+
+    /// What has to be the same on both hosts and is not, a sentence each.
+    pub(in crate::server) fn differences(self) -> impl Iterator<Item = &'a str> {
+        let list = self.0.get("differences").and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(Value::as_str)
     }
 
     /// The peer's clock minus ours, in milliseconds.

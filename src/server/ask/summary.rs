@@ -7,6 +7,10 @@ use super::report::{ReplicationReport, Report, VrrpReport};
 use std::fmt::Write;
 use std::net::SocketAddr;
 
+/// So many intervals without an advertisement are no accident: after about three of them a Backup
+/// that has no link takes over.
+const SILENT_INTERVALS: u64 = 4;
+
 /// Difference of the clocks from which the server warns too, in milliseconds.
 const SKEW_MAX_MS: u64 = 60_000;
 
@@ -60,9 +64,13 @@ fn troubles(report: &Report) -> Vec<String> {
     }
     if let Some(vrrp) = report.vrrp() {
         found.extend(address_trouble(vrrp));
+        let link = report.replication();
+        found.extend(silence(vrrp).filter(|_| link.is_some_and(|link| link.connected())));
     }
     if let Some(link) = report.replication() {
         found.extend(link_troubles(link));
+        let differences = link.differences();
+        found.extend(differences.map(|text| format!("configured differently: {text}")));
     }
     found
 }
@@ -73,6 +81,19 @@ fn address_trouble(vrrp: VrrpReport<'_>) -> Option<String> {
         ("MASTER" | "BACKUP", _) => None,
         (state, _) => Some(format!("{state}: takes no part in failover")),
     }
+}
+
+/// A Backup that hears no master and does not take over is kept from it by the link alone.
+fn silence(vrrp: VrrpReport<'_>) -> Option<String> {
+    let interval = vrrp.advertisement_interval_ms()?;
+    let limit = interval.saturating_mul(SILENT_INTERVALS);
+    let silent = vrrp.silent_ms().filter(|ms| *ms > limit)?;
+    (vrrp.state() == "BACKUP").then(|| {
+        format!(
+            "no master heard by VRRP for {}: if the link breaks too, both take the address",
+            time(silent)
+        )
+    })
 }
 
 fn link_troubles(link: ReplicationReport<'_>) -> Vec<String> {

@@ -7,13 +7,13 @@ const HEALTHY: &str = r#"{
     "vrrp": {
         "state": "MASTER", "reason": "the peer's process died", "effective_priority": 241,
         "since_ms": 7980000, "virtual_addresses": ["10.0.0.100/32"], "holds_address": true,
-        "master_seen": null, "advertisements_sent": 8123, "received": 3,
+        "master_seen": null, "advertisement_interval_ms": 1000, "advertisements_sent": 8123, "received": 3,
         "rejected": {"checksum": 2, "ttl": 0}, "lease_remaining_ms": 1800
     },
     "replication": {
         "state": "connected", "progress": "streaming", "in_sync": true, "have_all": true,
         "acknowledge": "peer", "degraded": false, "lag_items": 0, "bytes_sent": 12690000,
-        "bytes_received": 900, "connections": 2, "skew_ms": -3
+        "bytes_received": 900, "connections": 2, "skew_ms": -3, "differences": []
     },
     "store": {"items": 1204331, "bytes": 851443712, "limit": 1073741824, "tombstones": 12}
 }"#;
@@ -68,6 +68,37 @@ fn every_trouble_has_a_line_before_all_else() {
         first_lines(r#""skew_ms": -3"#, r#""skew_ms": 90500"#),
         ["! the clocks of the two hosts are 1 min 30 s apart"]
     );
+    assert_eq!(
+        first_lines(
+            r#""differences": []"#,
+            r#""differences": ["memory is 1 here and 2 on the peer", "VRRP version is 2 here and 3 on the peer"]"#
+        ),
+        [
+            "! configured differently: memory is 1 here and 2 on the peer",
+            "! configured differently: VRRP version is 2 here and 3 on the peer"
+        ]
+    );
+}
+
+#[test]
+fn a_backup_says_when_only_the_link_keeps_it_from_the_address() {
+    let trouble =
+        "! no master heard by VRRP for 4.0 s: if the link breaks too, both take the address";
+    let lines = |heard: &str| {
+        let backup = format!(r#""state": "BACKUP", "master_heard_ms": {heard}"#);
+        first_lines(r#""state": "MASTER""#, &backup)
+    };
+    assert_eq!(lines("4001"), [trouble]);
+    assert_eq!(
+        lines("4000"),
+        ["OK: serves clients, BACKUP, both hosts have everything"]
+    );
+    let never = trouble.replace("4.0 s", "2 h 13 min");
+    assert_eq!(lines("null"), [never.as_str()]);
+    // It has only just become Backup.
+    let heard = HEALTHY.replace(r#""state": "MASTER""#, r#""state": "BACKUP""#);
+    let text = shown(&heard.replace("7980000", "4000"));
+    assert!(text.starts_with("OK:"), "{text}");
 }
 
 #[test]
