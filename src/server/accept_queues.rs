@@ -2,7 +2,8 @@
 //!
 //! Such a client believes that it is connected. When the virtual address goes it has to be reset
 //! as the others are, and for that its connection has to be taken first, by the acceptor. What the
-//! kernel still has when the address is gone ends without a word.
+//! kernel still has when the address is gone ends without a word. So nothing new may come into the
+//! queues from the last look at them until the address is gone.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -11,11 +12,15 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use socket2::{SockFilter, SockRef};
 
 /// Between two looks. Longer than the acceptor needs to reset what it has taken.
 const LOOK_INTERVAL: Duration = Duration::from_micros(200);
 /// Looks in a row that have to find nothing.
 const EMPTY_LOOKS: u32 = 2;
+
+/// `BPF_RET | BPF_K`, here with 0 bytes of the packet: none passes.
+const BPF_RETURN: u16 = 0x06;
 
 /// The queues of all listening TCP sockets.
 #[derive(Default)]
@@ -34,6 +39,15 @@ impl AcceptQueues {
         Ok(())
     }
 
+    /// Lets no connection begin as long as the returned value lives. Who tries is not refused: the
+    /// kernel hears nothing of it, and the client asks again after a second (RFC 6298, initial RTO),
+    /// the host that then has the address.
+    pub fn shut(&self) -> Shut<'_> {
+        let nothing = [SockFilter::new(BPF_RETURN, 0, 0, 0)];
+        self.for_each(|listener| listener.attach_filter(&nothing));
+        Shut(self)
+    }
+
     /// Waits until the acceptor has taken all, or for so long: clients may come without end.
     pub fn wait_until_empty(&self, most: Duration) {
         let began = Instant::now();
@@ -41,6 +55,13 @@ impl AcceptQueues {
         while empty_looks < EMPTY_LOOKS && began.elapsed() < most {
             empty_looks = if self.are_empty() { empty_looks + 1 } else { 0 };
             thread::sleep(LOOK_INTERVAL);
+        }
+    }
+
+    fn for_each(&self, change: impl Fn(SockRef<'_>) -> io::Result<()>) {
+        for listener in self.listeners.lock().iter() {
+            // Without a filter a connection of this very moment may be forgotten, no more.
+            let _as_before = change(SockRef::from(listener));
         }
     }
 
@@ -52,6 +73,15 @@ impl AcceptQueues {
             .collect();
         // A failure says nothing about the queues: it is no reason to wait.
         poll(&mut each, Some(&Timespec::default())).unwrap_or(0) == 0
+    }
+}
+
+/// While it lives, connections do not begin.
+pub struct Shut<'a>(&'a AcceptQueues);
+
+impl Drop for Shut<'_> {
+    fn drop(&mut self) {
+        self.0.for_each(|listener| listener.detach_filter());
     }
 }
 
@@ -71,6 +101,21 @@ mod tests {
         assert!(!queues.are_empty());
         let _taken = listener.accept().unwrap();
         assert!(queues.are_empty());
+    }
+
+    #[test]
+    fn no_connection_begins_while_the_queues_are_shut() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let queues = AcceptQueues::default();
+        queues.watch(&listener).unwrap();
+        let shut = queues.shut();
+        let tried = TcpStream::connect_timeout(&address, Duration::from_millis(50));
+        assert_eq!(tried.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(queues.are_empty());
+        drop(shut);
+        let _client = TcpStream::connect(address).unwrap();
+        assert!(!queues.are_empty());
     }
 
     #[test]

@@ -419,6 +419,7 @@ impl Network {
                 })
             }
             Order::Remove => {
+                let _shut = shared.accept_queues.shut();
                 shared.accept_queues.wait_until_empty(TAKE_MAX);
                 let mut each = self.virtual_addresses.iter();
                 let removed =
