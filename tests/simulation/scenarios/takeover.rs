@@ -1,7 +1,7 @@
 //! Who holds the address, and for how long nobody does.
 
 use super::super::swarm::Fault;
-use super::super::world::{MS, World};
+use super::super::world::{MS, Options, World};
 use super::{A, B, idle, started, under_load};
 
 #[test]
@@ -223,5 +223,28 @@ fn a_returning_host_with_the_higher_priority_leaves_the_address_where_it_is() {
     world.run_until_holds(5_000, "the pair is whole", World::is_whole);
     world.run_ms(10_000);
     assert_eq!(world.master(), Some(B));
+    world.finish();
+}
+
+#[test]
+fn an_empty_master_yields_to_a_full_one_that_it_hears_over_vrrp_alone() {
+    let mut world = World::new(Options {
+        traced: true,
+        ..Options::of_seed(1)
+    });
+    world.start(A);
+    world.run_ms(7_000);
+    world.start(B);
+    world.run_until_holds(20_000, "the pair is whole", World::is_whole);
+    world.inflict(&Fault::CutHosts(true));
+    world.kill(B, false);
+    world.start(B);
+    world.run_ms(9_000);
+    assert!(world.hosts[B].is_master(), "it believes to be alone");
+    for from in [A, B] {
+        world.inflict(&Fault::CutVrrp { from, cut: false });
+    }
+    world.run_ms(1_100);
+    assert_eq!(world.master(), Some(A));
     world.finish();
 }
