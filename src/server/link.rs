@@ -7,6 +7,7 @@
 mod actions;
 mod meeting;
 mod peer_addresses;
+mod resolver;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use tokio::time::Sleep;
 use vrrp::time::Instant;
 
 use self::peer_addresses::{Caller, PeerAddresses};
+use self::resolver::Resolver;
 use self::traffic::Session;
 use super::address::{AddressThread, OwnedDatagram};
 use super::hook::Hook;
@@ -84,6 +86,7 @@ pub(super) struct Parts {
 
 /// Runs until the node has left.
 pub(super) async fn run(parts: Parts) {
+    let resolver = Resolver::new();
     let mut link = Link {
         sessions: BTreeMap::new(),
         next_session: 1,
@@ -92,7 +95,8 @@ pub(super) async fn run(parts: Parts) {
         published_at: Instant::ZERO,
         closing: false,
         left: false,
-        peer_addresses: PeerAddresses::of(parts.peer.as_ref()),
+        peer_addresses: PeerAddresses::of(parts.peer.as_ref(), resolver.clone()),
+        resolver,
         refusals: Refusals::default(),
         buffer: vec![0; READ_BYTES],
         parts,
@@ -115,6 +119,7 @@ struct Link {
     closing: bool,
     left: bool,
     peer_addresses: PeerAddresses,
+    resolver: Resolver,
     refusals: Refusals,
     buffer: Vec<u8>,
 }

@@ -143,11 +143,11 @@ impl TlsStream {
     fn decrypt(&mut self) -> io::Result<()> {
         let piece = &self.received[self.encrypted.clone()];
         self.encrypted.start += self.connection.read_tls(&mut &*piece)?;
-        self.connection.process_new_packets().map_err(|error| {
+        if let Err(error) = self.connection.process_new_packets() {
             // The alert that tells the other end why.
-            let _unheard = self.connection.write_tls(&mut Unblocking(&self.stream));
-            io::Error::new(io::ErrorKind::InvalidData, in_words(&error))
-        })?;
+            let _unheard = self.flush();
+            return Err(io::Error::new(io::ErrorKind::InvalidData, in_words(&error)));
+        }
         Ok(())
     }
 

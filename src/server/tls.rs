@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread;
@@ -16,6 +16,7 @@ use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::version::TLS13;
 use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -30,6 +31,8 @@ use crate::replication::Frame;
 
 /// How long a handshake may take.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(1);
+/// How long an end that is refused may take to close. It is told by an alert.
+const FAREWELL_MAX: Duration = Duration::from_millis(300);
 /// Handshakes at a time with strangers, and as many with the peer's address.
 const HANDSHAKES_MAX: usize = 8;
 /// First bytes of records in a handshake (RFC 8446 §5.1): alert and handshake.
@@ -261,12 +264,29 @@ async fn exchange(stream: &TcpStream, connection: &mut Connection) -> Result<(),
             None => continue,
         }
         if let Err(error) = connection.process_new_packets() {
-            // The alert that tells the other end why.
-            let _unheard = connection.write_tls(&mut Unblocking(stream));
+            let told = tell_why(stream, connection);
+            let _unheard = tokio::time::timeout(FAREWELL_MAX, told).await;
             return Err(in_words(&error));
         }
     }
     Ok(())
+}
+
+/// Sends the alert, and what stands before it, and waits until the other end has closed. It has
+/// sent more by now, and what was not read would turn the end of the connection into a reset, which
+/// overtakes the alert.
+async fn tell_why(stream: &TcpStream, connection: &mut Connection) -> io::Result<()> {
+    while connection.wants_write() {
+        connection.write_tls(&mut Unblocking(stream))?;
+    }
+    SockRef::from(stream).shutdown(Shutdown::Write)?;
+    let mut unread = [0; 4096];
+    loop {
+        stream.readable().await?;
+        if again(stream.try_read(&mut unread))? == Some(0) {
+            return Ok(());
+        }
+    }
 }
 
 /// Looks at the first byte. An end that speaks in the clear is told why it is refused.

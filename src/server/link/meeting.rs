@@ -10,7 +10,6 @@ use vrrp::time::Instant;
 
 use super::Link;
 use super::peer_addresses::Caller;
-use crate::config::HostPort;
 use crate::server::link_stream::LinkStream;
 use crate::server::tls::{Handshakes, Secured, Shaken};
 
@@ -19,15 +18,15 @@ const DIAL_MAX: Duration = Duration::from_secs(1);
 
 impl Link {
     pub(super) fn dial(&mut self) {
-        let Some(HostPort { host, port }) = self.parts.peer.clone() else {
+        let Some(peer) = self.parts.peer.clone() else {
             return;
         };
+        let resolver = self.resolver.clone();
         let tls = self.parts.tls.as_ref().map(Handshakes::dialler);
         self.dialling = Some(Box::pin(async move {
             let timeout = || io::Error::from(io::ErrorKind::TimedOut);
             let attempt = async {
-                let found = tokio::net::lookup_host((host.as_str(), port)).await?;
-                let found: Vec<SocketAddr> = found.collect();
+                let found = resolver.look_up(peer).await?;
                 let stream = TcpStream::connect(&found[..]).await?;
                 set_nodelay(&stream);
                 let stream = match tls {

@@ -2,7 +2,7 @@
 //!
 //! A peer that is configured by a name may change its address, and may call before we have called
 //! it. So a connection from an unknown address waits while the name is looked up, outside this
-//! thread: one lookup at a time and one a second, however many strangers call.
+//! thread: one a second, however many strangers call.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use vrrp::time::Instant;
 
+use super::resolver::Resolver;
 use crate::config::HostPort;
 
 /// A name is looked up again for an unknown address after this long.
@@ -34,11 +35,12 @@ pub(super) struct PeerAddresses {
     lookup: Option<Lookup>,
     looked_up_at: Option<Instant>,
     waiting: VecDeque<Caller>,
+    resolver: Resolver,
 }
 
 impl PeerAddresses {
     /// From the configuration: an address is known, a name stands for none yet.
-    pub fn of(peer: Option<&HostPort>) -> PeerAddresses {
+    pub fn of(peer: Option<&HostPort>, resolver: Resolver) -> PeerAddresses {
         let address = peer.and_then(|peer| peer.host.parse().ok());
         PeerAddresses {
             name: peer.filter(|_| address.is_none()).cloned(),
@@ -46,6 +48,7 @@ impl PeerAddresses {
             lookup: None,
             looked_up_at: None,
             waiting: VecDeque::new(),
+            resolver,
         }
     }
 
@@ -71,12 +74,14 @@ impl PeerAddresses {
     /// Lets a connection wait until the name was looked up. Returns one that has to go instead.
     pub fn hold(&mut self, now: Instant, caller: Caller) -> Option<Caller> {
         if self.lookup.is_none()
-            && let Some(HostPort { host, port }) = self.name.clone()
+            && let Some(name) = self.name.clone()
         {
             self.looked_up_at = Some(now);
+            let resolver = self.resolver.clone();
             self.lookup = Some(Box::pin(async move {
-                let found = tokio::net::lookup_host((host, port)).await?;
-                Ok(found.map(|found| found.ip().to_canonical()).collect())
+                let found = resolver.look_up(name).await?;
+                let addresses = found.iter().map(|found| found.ip().to_canonical());
+                Ok(addresses.collect())
             }));
         }
         self.waiting.push_back(caller);
