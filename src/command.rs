@@ -402,6 +402,15 @@ pub enum Applied {
     Want,
 }
 
+/// Keys that were changed on both hosts, neither knowing of the other's change. The newer one stays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Conflicts {
+    /// Changes made here that were overwritten by newer ones of the peer.
+    pub lost: u64,
+    /// Changes of the peer that were overwritten, or refused, by newer ones made here.
+    pub won: u64,
+}
+
 /// One step along a change list, as the peer gets it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Record<'a> {

@@ -1,7 +1,7 @@
 //! The frames of the replication link: any bytes are a frame, the start of one, or an error; what
 //! was decoded survives being encoded again.
 
-use twincached::command::Standing;
+use twincached::command::{Conflicts, Standing};
 use twincached::replication::{Frame, Greeting, Heartbeat, Hello, Settings, decode};
 
 /// Decodes `input` as a stream, and as the content of one frame whose length and checksum are right.
@@ -143,6 +143,7 @@ pub fn session() -> Vec<Vec<u8>> {
         watermark: 0,
         standing: standing(),
         refused: 3,
+        conflicts: Conflicts { lost: 1, won: 2 },
     });
     let (first, second) = whole.split_at(whole.len() / 2);
     vec![

@@ -24,11 +24,14 @@ pub use self::leaving::Refused;
 pub use self::status::{
     CatchUpStatus, ReplicationStatus, Status, StoreStatus, VrrpStatus, role_name,
 };
+use crate::command::Conflicts;
 use crate::replication::{Event, Peer, SessionId, Settings};
 use crate::store::Store;
 
 /// How often the node looks after what has no timer of its own.
 const TICK: Duration = Duration::from_millis(100);
+/// Within this time the peer has told what it counted, with a heartbeat.
+const TELLING: Duration = Duration::from_millis(500);
 
 /// What the server has to do, in this order.
 #[derive(Clone, PartialEq, Debug)]
@@ -83,7 +86,9 @@ pub struct Node {
     differences: Vec<String>,
     leaving: Leaving,
     serving: bool,
-    conflicts_reported: u64,
+    conflicts_reported: Conflicts,
+    /// After a merge, once the peer has told what it counted.
+    report_conflicts_at: Option<Instant>,
     tick_at: Instant,
     started_at: Instant,
     actions: VecDeque<Action>,
@@ -107,7 +112,8 @@ impl Node {
             differences: Vec::new(),
             leaving: Leaving::No,
             serving: false,
-            conflicts_reported: 0,
+            conflicts_reported: Conflicts::default(),
+            report_conflicts_at: None,
             tick_at: now,
             started_at: now,
             actions: VecDeque::new(),
@@ -200,6 +206,7 @@ impl Node {
             self.tick_at = now + TICK;
             let connected = self.peer.as_ref().is_some_and(Peer::is_connected);
             self.store.flush_if_due(now, connected);
+            self.report_conflicts(now);
         }
         self.holder.handle_timeout(now);
         self.settle(now);
@@ -259,12 +266,21 @@ impl Node {
     }
 
     /// After a merge: says how much of what was written here while apart has lost.
-    fn report_conflicts(&mut self) {
-        let conflicts = self.store.statistics().counters.peer_conflicts;
-        let new = conflicts.saturating_sub(self.conflicts_reported);
-        self.conflicts_reported = conflicts;
-        if new > 0 {
-            warn!("{new} changes made on this node were overwritten by newer ones of the peer");
+    fn report_conflicts(&mut self, now: Instant) {
+        let Some(peer) = &self.peer else { return };
+        if self.report_conflicts_at.take_if(|at| *at <= now).is_none() {
+            return;
+        }
+        let conflicts = peer.conflicts(&self.store);
+        let before = std::mem::replace(&mut self.conflicts_reported, conflicts);
+        let lost = conflicts.lost.saturating_sub(before.lost);
+        let won = conflicts.won.saturating_sub(before.won);
+        if lost + won > 0 {
+            warn!(
+                "{} changes were made on both hosts: {lost} made here were overwritten by newer \
+                 ones of the peer, and {won} of the peer by newer ones made here",
+                lost + won
+            );
         }
     }
 
@@ -303,7 +319,7 @@ impl Node {
                 if peer.is_in_sync() {
                     self.holder.set_complete(now);
                 }
-                self.report_conflicts();
+                self.report_conflicts_at = Some(now + TELLING);
             }
             Event::Degraded | Event::Acknowledged => {
                 if self.actions.back() != Some(&Action::Wake) {

@@ -8,9 +8,10 @@ use vrrp::router::Role;
 use vrrp::time::Instant;
 
 use super::Node;
+use crate::replication::Condition;
 use crate::store::Counters;
 
-/// A link that has been silent for longer is not called in sync.
+/// A link that has been silent for longer is called disconnected.
 const HEARD_LATELY: Duration = Duration::from_millis(500);
 
 /// Everything `/status` shows.
@@ -81,17 +82,20 @@ pub struct VrrpStatus {
 pub struct ReplicationStatus {
     /// `connected` or `disconnected`.
     pub state: &'static str,
-    /// `disconnected`, `catching up`, `confirming` or `in sync`.
+    /// `in sync`, `degraded`, `disconnected` or `catching up`: what a reply is worth, as README's
+    /// table says.
     pub progress: &'static str,
-    /// The peer has everything that our replies vouch for.
+    /// It is `in sync`.
     pub in_sync: bool,
+    /// The peer has everything that our replies vouch for, also where it is called degraded.
+    pub peer_has_all: bool,
     /// We have everything that the peer's replies vouch for.
     pub have_all: bool,
     /// `peer` or `local`.
     pub acknowledge: &'static str,
     /// Replies wait for the peer now.
     pub waiting_for_peer: bool,
-    /// Replies do not wait although they should.
+    /// It is `degraded`: connected, and replies do not wait although they should.
     pub degraded: bool,
     /// Times the waiting was given up.
     pub degradations: u64,
@@ -123,10 +127,14 @@ pub struct ReplicationStatus {
     pub connections: u64,
     /// The peer's clock minus ours.
     pub skew_ms: i64,
-    /// Unacknowledged changes of ours that a newer one of the peer overwrote.
+    /// Changes that lost against a newer one of the same key, where neither host knew of the
+    /// other's. Both hosts tell the same.
     pub conflicts: u64,
-    /// Changes of the peer that were older than what this node has: its side of a conflict, where
-    /// it heard so before the newer change came to it, or sent twice.
+    /// Those of them that were made here.
+    pub conflicts_lost: u64,
+    /// Those of them that were made on the peer.
+    pub conflicts_won: u64,
+    /// Changes of the peer that were older than what this node has, or were sent twice.
     pub outdated: u64,
     /// Changes of the peer that were not stored here: too large, or no memory.
     pub refused: u64,
@@ -230,21 +238,26 @@ impl Node {
         let lag = self.store.lag();
         let (position, position_acknowledged) = self.store.position();
         let figures = peer.figures();
+        let conflicts = peer.conflicts(&self.store);
         let heard_lately = figures
             .heard_at
             .is_some_and(|at| now.since(at) <= HEARD_LATELY);
+        let condition = match heard_lately {
+            true => peer.condition(),
+            false => Condition::Disconnected,
+        };
         Some(ReplicationStatus {
-            state: if peer.is_connected() {
-                "connected"
-            } else {
-                "disconnected"
+            state: match condition {
+                Condition::Disconnected => "disconnected",
+                Condition::InSync | Condition::Degraded | Condition::CatchingUp => "connected",
             },
-            progress: peer.progress(),
-            in_sync: peer.peer_is_in_sync() && heard_lately,
+            progress: condition.name(),
+            in_sync: condition == Condition::InSync,
+            peer_has_all: peer.peer_is_in_sync() && heard_lately,
             have_all: peer.is_in_sync() && heard_lately,
             acknowledge: if peer.waits() { "peer" } else { "local" },
             waiting_for_peer: self.store.acknowledged().is_holding(),
-            degraded: peer.is_degraded(),
+            degraded: condition == Condition::Degraded,
             degradations: figures.degradations,
             degraded_ms: peer.degraded_for(now).as_millis() as u64,
             lag_ms: peer.lag(now).as_millis() as u64,
@@ -266,7 +279,9 @@ impl Node {
             records_received: figures.records_received,
             connections: figures.connections,
             skew_ms: figures.skew_ms,
-            conflicts: counters.peer_conflicts,
+            conflicts: conflicts.lost + conflicts.won,
+            conflicts_lost: conflicts.lost,
+            conflicts_won: conflicts.won,
             outdated: counters.peer_older,
             refused: counters.peer_refused,
             refused_by_peer: figures.refused_by_peer,

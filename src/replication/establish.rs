@@ -8,10 +8,11 @@ use std::time::Duration;
 use tracing::info;
 use vrrp::time::Instant;
 
+use super::connections::REDIAL_MIN;
 use super::event::Event;
 use super::frame::{Frame, decode_assembled};
 use super::hello::Hello;
-use super::peer::{Peer, REDIAL_MIN};
+use super::peer::Peer;
 use super::refusals::printable;
 use super::session::{Phase, Refusal, SessionId, check_identity};
 use super::transmit::CHANGES_BYTES;
@@ -142,6 +143,7 @@ impl Peer {
         }
         self.death_watch = false;
         self.copying |= new_boot;
+        self.conflicts_told.attach(new_boot);
         self.recency_pass = None;
         self.feeding = Some(id);
         self.refusals.forget();
@@ -149,7 +151,7 @@ impl Peer {
         self.redial_at = None;
         self.redial_after = REDIAL_MIN;
         self.note_clock(now, hello.clock_ms, store);
-        store.raise_watermark(hello.watermark);
+        store.raise_watermark_of_peer(hello.watermark);
         store.acknowledge_watermark(hello.watermark);
         store.set_node_bit(self.options.node_id > hello.node_id);
         let known = hello.applied_boot == self.options.boot_id;
@@ -180,7 +182,7 @@ impl Peer {
             self.events.push_back(Event::InSync);
         }
         self.owes_watermark = true;
-        store.forget_told_flush();
+        store.attach_delayed_flush(new_boot);
         // A question that was on the old connection may be lost, and no change need follow.
         self.ask_for_wanted();
         self.begin_comparison_if_due(store);

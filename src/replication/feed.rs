@@ -42,6 +42,7 @@ impl Peer {
                 session.age.of(now, heartbeat.sent_at_ns);
                 self.note_clock(now, heartbeat.clock_ms, store);
                 self.figures.refused_by_peer = heartbeat.refused;
+                self.conflicts_told.hear(heartbeat.conflicts);
                 self.take_watermark(now, heartbeat.watermark, store);
                 self.raise(Event::Heard(heartbeat.standing));
                 Ok(())
@@ -64,7 +65,7 @@ impl Peer {
                 Ok(())
             }
             Frame::FlushLater(millis) => {
-                store.flush_later_for_peer(now + Duration::from_millis(millis));
+                store.flush_later_for_peer(now, now + Duration::from_millis(millis));
                 Ok(())
             }
             Frame::Handover => {
@@ -96,7 +97,7 @@ impl Peer {
     fn take_watermark(&mut self, now: Instant, watermark: u64, store: &Store) {
         if watermark > store.watermark() {
             info!("replication: the peer was flushed");
-            store.raise_watermark(watermark);
+            store.raise_watermark_of_peer(watermark);
         }
         store.acknowledge_watermark(watermark);
         self.sending.watermark_echoed(store);

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::wire::{Reader, Write};
-use crate::command::{Standing, Version};
+use crate::command::{Conflicts, Standing, Version};
 
 /// Opens every connection; the only frame whose form never changes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -217,6 +217,8 @@ pub struct Heartbeat {
     pub standing: Standing,
     /// Items of the receiver that the sender had to refuse, since its start.
     pub refused: u64,
+    /// Conflicts that the sender counted since its start.
+    pub conflicts: Conflicts,
 }
 
 impl Heartbeat {
@@ -225,12 +227,16 @@ impl Heartbeat {
         out.put_u64(self.clock_ms);
         out.put_u64(self.watermark);
         put_standing(out, &self.standing);
-        if self.refused > 0 {
+        let Conflicts { lost, won } = self.conflicts;
+        if self.refused > 0 || lost > 0 || won > 0 {
             out.put_u64(self.refused);
+            out.put_u64(lost);
+            out.put_u64(won);
         }
     }
 
-    /// Fields that a later version appends are ignored; the last one is left out while it is 0.
+    /// Fields that a later version appends are ignored; the last three are left out while they
+    /// are 0.
     pub(super) fn decode(mut reader: Reader<'_>) -> Option<Heartbeat> {
         Some(Heartbeat {
             sent_at_ns: reader.u64()?,
@@ -238,6 +244,10 @@ impl Heartbeat {
             watermark: reader.version()?,
             standing: take_standing(&mut reader)?,
             refused: reader.u64().unwrap_or(0),
+            conflicts: Conflicts {
+                lost: reader.u64().unwrap_or(0),
+                won: reader.u64().unwrap_or(0),
+            },
         })
     }
 }

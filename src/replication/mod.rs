@@ -8,6 +8,8 @@
 mod age;
 mod catch_up;
 mod comparing;
+mod conflicts;
+mod connections;
 mod establish;
 mod event;
 mod feed;
@@ -26,6 +28,7 @@ mod targets;
 #[cfg(test)]
 mod tests;
 mod transmit;
+mod waiting;
 mod wire;
 
 pub use catch_up::CatchUpFigures;
@@ -35,4 +38,4 @@ pub use hello::{Greeting, Heartbeat, Hello, Settings};
 pub use peer::{Options, Peer};
 pub use refusals::Refusals;
 pub use session::SessionId;
-pub use status::Figures;
+pub use status::{Condition, Figures};

@@ -6,6 +6,8 @@ use vrrp::time::Instant;
 
 use super::catch_up::CatchUpFigures;
 use super::peer::Peer;
+use crate::command::Conflicts;
+use crate::store::Store;
 
 /// Figures for people.
 #[derive(Clone, Copy, Default, Debug)]
@@ -30,6 +32,31 @@ pub struct Figures {
     pub heard_at: Option<Instant>,
 }
 
+/// What a reply is worth, as README's table of promises says. Always one of these.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Condition {
+    /// The peer has everything that was answered, and replies wait for it where they should.
+    InSync,
+    /// Connected, but the peer was too slow, and replies do not wait for it.
+    Degraded,
+    /// Nobody is connected.
+    Disconnected,
+    /// Connected, and the peer still lacks changes from before.
+    CatchingUp,
+}
+
+impl Condition {
+    /// The state in words, as the table has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Condition::InSync => "in sync",
+            Condition::Degraded => "degraded",
+            Condition::Disconnected => "disconnected",
+            Condition::CatchingUp => "catching up",
+        }
+    }
+}
+
 impl Peer {
     /// The stores talk to each other.
     pub const fn is_connected(&self) -> bool {
@@ -44,11 +71,6 @@ impl Peer {
     /// We have everything that the peer's replies vouch for.
     pub const fn is_in_sync(&self) -> bool {
         self.receiving.has_all
-    }
-
-    /// Replies do not wait although they should.
-    pub const fn is_degraded(&self) -> bool {
-        self.sending.is_degraded()
     }
 
     /// Replies wait for the peer (`acknowledge: peer`).
@@ -77,9 +99,18 @@ impl Peer {
         self.sending.degraded_for(now)
     }
 
-    /// How far the peer is, in words.
-    pub const fn progress(&self) -> &'static str {
-        self.sending.describe()
+    /// What a reply is worth now.
+    pub const fn condition(&self) -> Condition {
+        self.sending.condition()
+    }
+
+    /// Conflicts of the pair, whichever host counted them.
+    pub fn conflicts(&self, store: &Store) -> Conflicts {
+        let (here, told) = (store.conflicts(), self.conflicts_told.of_ours());
+        Conflicts {
+            lost: here.lost + told.lost,
+            won: here.won + told.won,
+        }
     }
 
     /// Figures for people.

@@ -4,6 +4,8 @@ mod acknowledging;
 mod catching_up;
 mod clocks;
 mod comparing;
+mod conflicts;
+mod flushing;
 mod meeting;
 mod parts;
 mod recency;
@@ -77,21 +79,19 @@ impl Node {
         ticket
     }
 
-    fn delete(&self, now: Instant, key: &str) {
+    fn delete(&self, now: Instant, key: &str) -> crate::command::Ticket {
         let key = key.as_bytes();
         let (compare, new_cas, exptime) = (None, None, None);
         let (invalidate, drop_value) = (false, false);
-        self.store.delete(
-            now,
-            &Delete {
-                key,
-                compare,
-                new_cas,
-                invalidate,
-                exptime,
-                drop_value,
-            },
-        );
+        let delete = Delete {
+            key,
+            compare,
+            new_cas,
+            invalidate,
+            exptime,
+            drop_value,
+        };
+        self.store.delete(now, &delete).1
     }
 
     fn value(&self, now: Instant, key: &str) -> Option<Vec<u8>> {
@@ -172,6 +172,44 @@ impl Pair {
         self.a.peer.closed(self.now, self.session, &self.a.store);
         self.b.peer.closed(self.now, self.session, &self.b.store);
         self.talk();
+    }
+
+    /// A new connection over which a has heard the peer's hello, and the peer nothing of a's feed.
+    fn meet(&mut self) {
+        self.session += 1;
+        let (now, id) = (self.now, self.session);
+        self.a.peer.connected(now, id, true, [1; 32]);
+        self.b.peer.connected(now, id, false, [2; 32]);
+        while !self.a.peer.is_connected() {
+            self.step_from_b();
+            if !self.a.peer.is_connected() {
+                self.step_from_a();
+            }
+        }
+    }
+
+    /// What a has to send now, which may get lost.
+    fn sent_by_a(&mut self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let a = &mut self.a;
+        a.peer
+            .poll_transmit(self.now, self.session, &a.store, &mut out);
+        out
+    }
+
+    /// Carries what a has to send now.
+    fn step_from_a(&mut self) {
+        let out = self.sent_by_a();
+        let b = &mut self.b;
+        b.peer.handle_bytes(self.now, self.session, &out, &b.store);
+    }
+
+    /// Carries what the peer has to send now.
+    fn step_from_b(&mut self) {
+        let mut out = Vec::new();
+        let (now, id, b) = (self.now, self.session, &mut self.b);
+        b.peer.poll_transmit(now, id, &b.store, &mut out);
+        self.a.peer.handle_bytes(now, id, &out, &self.a.store);
     }
 
     /// Both hosts hold the same keys with the same values, flags, lives, versions and cas uniques.

@@ -61,16 +61,22 @@ impl Peer {
                 self.pending.push_back(shard);
             }
         });
+        let mut comparison_due = false;
         while out.len() < TRANSMIT_BYTES && self.leaving_is_empty() {
             let Some(shard) = self.pending.pop_front() else {
                 break;
             };
             self.pending_marks[shard] = false;
-            self.transmit_changes(now, shard, store, out);
+            comparison_due |= self.transmit_changes(now, shard, store, out);
         }
         self.transmit_recency(store, out);
         self.transmit_comparison_end(store, out);
         self.compare_on(store, out);
+        if comparison_due {
+            // Replies wait for it, so it does not wait for the next heartbeat. Said last: what was
+            // sent until here is listed again.
+            self.begin_comparison_if_due(store);
+        }
         !self.pending.is_empty()
             || !self.leaving_is_empty()
             || self.recency_pass.is_some()
@@ -99,6 +105,7 @@ impl Peer {
                 watermark,
                 standing,
                 refused: store.refused(),
+                conflicts: store.conflicts(),
             })
             .encode(out);
         }
@@ -115,8 +122,15 @@ impl Peer {
         }
     }
 
-    /// One `Changes` frame; a large one is cut into parts that leave one at a time.
-    fn transmit_changes(&mut self, now: Instant, shard: usize, store: &Store, out: &mut Vec<u8>) {
+    /// One `Changes` frame; a large one is cut into parts that leave one at a time. True if the
+    /// shard's position stays where it is until the peer has compared.
+    fn transmit_changes(
+        &mut self,
+        now: Instant,
+        shard: usize,
+        store: &Store,
+        out: &mut Vec<u8>,
+    ) -> bool {
         let start = out.len();
         let mut writer = ChangesWriter::begin(out, shard, now.as_nanos());
         let walk = store.walk(now, shard, WALK_STEPS, |record| {
@@ -134,6 +148,7 @@ impl Peer {
             self.feeding_session().expect("a session feeds").leaving = (frame, 0);
             self.transmit_part(out);
         }
+        walk.comparison_due
     }
 
     fn transmit_part(&mut self, out: &mut Vec<u8>) {
@@ -218,7 +233,8 @@ impl Peer {
         self.hints_from = store.take_hints(self.hints_from, HINTS_BYTES_MAX, &mut hints);
         let session = self.feeding_session().expect("a session feeds");
         session.heartbeat_due = true;
-        if !hints.is_empty() {
+        // A link that does not take what is there already is not given more: they are only hints.
+        if !hints.is_empty() && session.output.is_empty() {
             Frame::Hints(&hints).encode(&mut session.output);
         }
     }

@@ -18,7 +18,10 @@ impl Shard {
         self.last_version = self.last_version.max(mutation.version());
         let existing = self.table.find(&self.arena, hash, mutation.key());
         let applied = match existing {
-            Some(handle) if !self.yields(handle, mutation) => Applied::Older,
+            Some(handle) if !self.yields(handle, mutation) => {
+                self.note_won(handle, mutation);
+                Applied::Older
+            }
             _ => self.accept(commons, moment, hash, existing, mutation),
         };
         match applied {
@@ -57,10 +60,8 @@ impl Shard {
         existing: Option<Handle>,
         mutation: &Mutation<'_>,
     ) -> Applied {
-        if let Some(handle) = existing
-            && self.peer_may_have_older(commons, handle)
-        {
-            self.counters.peer_conflicts += 1;
+        if let Some(handle) = existing {
+            self.note_lost(handle, mutation);
         }
         match *mutation {
             Mutation::Tombstone { .. } => {

@@ -32,12 +32,14 @@ impl Shard {
         let position = position.min(self.cursors.last);
         self.acknowledge(commons, position);
         self.replaced.attach();
+        self.count_contested();
         self.cursors.next_to_send = self.cursors.next_to_acknowledge;
         self.cursors.sent = self.cursors.acknowledged;
         self.cursors.listing = false;
         if new_boot {
             // It has nothing of us that could come back, and gets everything whole.
             self.cursors.comparison_due = false;
+            self.cursors.forgotten_change = u64::MAX;
             self.cursors.wanted = None;
         }
     }
@@ -45,6 +47,7 @@ impl Shard {
     /// Starts the walk anew from the head, listing what the peer need not be sent.
     pub fn begin_comparison(&mut self) {
         self.cursors.comparison_due = false;
+        self.cursors.forgotten_change = u64::MAX;
         self.cursors.listing = true;
         self.cursors.next_to_send = self.changes.front;
     }
@@ -105,6 +108,7 @@ impl Shard {
                 self.cursors.next_to_acknowledge = self.changes.next(&self.arena, handle);
             }
         }
+        self.settle_contested(position);
     }
 
     /// Whether something waits to be sent.
@@ -147,7 +151,12 @@ impl Shard {
             self.cursors.sent = self.cursors.last;
             self.cursors.listing = false;
         }
-        self.cursors.sent
+        self.told()
+    }
+
+    /// The position that the peer reaches by applying what it was sent.
+    pub fn told(&self) -> u64 {
+        self.cursors.sent.min(self.cursors.forgotten_change - 1)
     }
 
     /// The peer's present boot sent it itself. Never decided by the node bit of the version: a new

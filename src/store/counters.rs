@@ -86,6 +86,8 @@ counters! {
     peer_older,
     /// Mutations of the peer refused for size or memory.
     peer_refused,
-    /// Unacknowledged changes of ours that a newer one of the peer overwrote.
-    peer_conflicts,
+    /// Changes made here that the peer never got, as a newer one of its own overwrote them.
+    conflicts_lost,
+    /// Changes of the peer that were older than one made here which it had not acknowledged.
+    conflicts_won,
 }

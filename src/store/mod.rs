@@ -11,6 +11,7 @@ mod blob;
 mod changes;
 pub mod clock;
 mod commands;
+mod conflicts;
 mod counters;
 mod dump;
 mod evicted;
@@ -99,6 +100,8 @@ pub struct Store {
 #[derive(Clone, Copy)]
 struct DelayedFlush {
     due: Instant,
+    /// The clock when it was accepted or told: a flush after that replaces it.
+    accepted: Version,
     /// Accepted by this node, not told by the peer.
     own: bool,
     /// The peer knows of it.
@@ -250,6 +253,7 @@ impl Store {
         let due = now + Duration::from_millis(moment.millis_until(deadline));
         *self.flush_due.lock() = Some(DelayedFlush {
             due,
+            accepted: moment.clock,
             own: true,
             told: false,
         });
@@ -259,9 +263,10 @@ impl Store {
 
     /// The peer accepted a flush that is due then. It issues the watermark itself; we do so only
     /// if it is not connected at that time.
-    pub fn flush_later_for_peer(&self, due: Instant) {
+    pub fn flush_later_for_peer(&self, now: Instant, due: Instant) {
         *self.flush_due.lock() = Some(DelayedFlush {
             due,
+            accepted: self.moment(now).clock,
             own: false,
             told: true,
         });
@@ -277,10 +282,23 @@ impl Store {
         Some(delayed.due)
     }
 
-    /// A new connection: the peer has to be told again.
-    pub fn forget_told_flush(&self) {
-        if let Some(delayed) = self.flush_due.lock().as_mut() {
-            delayed.told = !delayed.own;
+    /// A new connection: each tells again. What a former boot of the peer had accepted nobody else
+    /// knows of any more, so it is ours now.
+    pub fn attach_delayed_flush(&self, new_boot: bool) {
+        let mut delayed = self.flush_due.lock();
+        delayed.take_if(|delayed| !delayed.own && !new_boot);
+        if let Some(delayed) = delayed.as_mut() {
+            (delayed.own, delayed.told) = (true, false);
+        }
+    }
+
+    /// A watermark heard from the peer. A delayed flush that was accepted before it is replaced, as
+    /// it is where both come to one host.
+    pub fn raise_watermark_of_peer(&self, watermark: Version) {
+        if watermark > self.watermark() {
+            let older = |delayed: &mut DelayedFlush| !delayed.own || delayed.accepted <= watermark;
+            self.flush_due.lock().take_if(older);
+            self.raise_watermark(watermark);
         }
     }
 
@@ -302,8 +320,8 @@ impl Store {
         self.watermark.load(Ordering::Acquire)
     }
 
-    /// A watermark heard from the peer, or our own. It never falls.
-    pub fn raise_watermark(&self, watermark: Version) {
+    /// It never falls.
+    fn raise_watermark(&self, watermark: Version) {
         self.watermark.fetch_max(watermark, Ordering::AcqRel);
     }
 

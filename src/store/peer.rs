@@ -18,6 +18,8 @@ pub struct Walk {
     pub position: u64,
     /// Whether more waits to be sent.
     pub more: bool,
+    /// The position stays where it is until the peer has compared.
+    pub comparison_due: bool,
 }
 
 impl Store {
@@ -104,6 +106,7 @@ impl Store {
         Walk {
             position,
             more: locked.has_unsent(),
+            comparison_due: locked.cursors.comparison_due,
         }
     }
 

@@ -92,6 +92,8 @@ pub(super) struct Shard {
     pub tombstone_bytes: usize,
     pub changes: List<Changes>,
     pub cursors: Cursors,
+    /// Changes that were overwritten by the peer while they were on their way to it.
+    pub contested: Vec<u64>,
     pub last_version: Version,
     pub counters: Counters,
     /// Of the last eviction: seconds since zero, and for how long the item had not been used.
@@ -134,6 +136,9 @@ pub(super) struct Cursors {
     pub listing: bool,
     /// The highest version of a forgotten tombstone.
     pub forgotten_version: Version,
+    /// The lowest number of a tombstone forgotten since the last comparison began: until the peer
+    /// has compared it is told no position from there on. `u64::MAX` where none is.
+    pub forgotten_change: u64,
 }
 
 impl Shard {
@@ -158,7 +163,9 @@ impl Shard {
                 comparison_due: false,
                 listing: false,
                 forgotten_version: 0,
+                forgotten_change: u64::MAX,
             },
+            contested: Vec::new(),
             last_version: 0,
             counters: Counters::default(),
             last_eviction: None,
@@ -355,8 +362,7 @@ impl Shard {
             Err(NoRoom { .. }) => {
                 self.cursors.last += 1;
                 self.cursors.last_own = self.cursors.last;
-                self.cursors.comparison_due = true;
-                self.cursors.forgotten_version = self.cursors.forgotten_version.max(version);
+                self.forget_change(self.cursors.last, version);
             }
         }
     }
@@ -377,9 +383,16 @@ impl Shard {
     fn forget_tombstone(&mut self, commons: &Commons) {
         let handle = self.tombstones.front;
         let header = self.arena.header(handle);
-        self.cursors.comparison_due = true;
-        self.cursors.forgotten_version = self.cursors.forgotten_version.max(header.version);
+        self.forget_change(header.change, header.version);
         self.unlink(commons, commons.hash(self.arena.key(handle)), handle);
+    }
+
+    /// A removal cannot be kept for the peer: it has to compare, and to be told no position beyond.
+    fn forget_change(&mut self, change: u64, version: Version) {
+        let cursors = &mut self.cursors;
+        cursors.comparison_due = true;
+        cursors.forgotten_version = cursors.forgotten_version.max(version);
+        cursors.forgotten_change = cursors.forgotten_change.min(change);
     }
 
     /// Gives a change its number and its place at the end of the change list.

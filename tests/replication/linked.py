@@ -29,10 +29,14 @@ class LinkedNode(Node):
         answer = self.http_get("/status")
         return json.loads(answer[1])["replication"] if answer and answer[0] == 200 else None
 
+    def status_of_store(self):
+        """The section `store` of the status."""
+        return json.loads(self.http_get("/status")[1])["store"]
+
     def in_sync(self):
         """Each of the two has everything of the other, and replies wait where they should."""
         link = self.link()
-        return bool(link) and link["in_sync"] and link["have_all"] and not link["degraded"]
+        return bool(link) and link["in_sync"] and link["have_all"]
 
     def write_secret(self, text):
         """A secret file for this host. Returns its path."""
@@ -127,13 +131,13 @@ class Linked:
     @staticmethod
     def _is_connected(node):
         link = node.link()
-        return bool(link) and link["state"] == "connected"
+        return bool(link) and link.get("heard_ms") is not None
 
     def is_settled(self):
         """Both are connected and have acknowledged all of each other."""
         links = [node.link() for node in self.nodes]
         return all(
-            link and link["in_sync"] and link["have_all"] and link["lag_items"] == 0
+            link and link["peer_has_all"] and link["have_all"] and link["lag_items"] == 0
             for link in links
         )
 
@@ -150,3 +154,17 @@ def fill(client, count, prefix="filled", size=1000, expire=0):
         values = {key: (number % 7, b"x" * size) for number, key in enumerate(keys[start:][:100])}
         assert client.set_many(values, expire=expire) == []
     return keys
+
+
+@contextlib.contextmanager
+def cut(linked):
+    """The replication port is cut inside, and both know it."""
+    for node in linked.nodes:
+        node.cut_replication()
+    try:
+        wait_for(lambda: all(node.link()["heard_ms"] is None for node in linked.nodes),
+                 "disconnected", 10)
+        yield
+    finally:
+        for node in linked.nodes:
+            node.heal_replication()

@@ -195,7 +195,7 @@ impl Far {
     }
 
     fn is_degraded(&self) -> bool {
-        self.pair.a.peer.is_degraded()
+        self.pair.a.peer.condition() == Condition::Degraded
     }
 
     fn degradations(&self) -> u64 {
@@ -239,6 +239,33 @@ fn a_peer_that_takes_half_the_timeout_to_answer_is_not_waited_for_again() {
     assert_eq!(far.degradations(), 1);
     far.run_under_load(20, 500);
     assert!(far.waits() && !far.is_degraded());
+}
+
+#[test]
+fn the_pair_is_always_in_exactly_one_of_the_four_states_of_the_table() {
+    let mut pair = Pair::new();
+    assert_eq!(pair.a.peer.condition(), Condition::Disconnected);
+    pair.link();
+    assert_eq!(pair.a.peer.condition(), Condition::InSync);
+    // The link stands and carries nothing, so an answer is overdue: degraded, not catching up.
+    pair.linked = false;
+    pair.a.set(pair.now, "k", b"v");
+    drop(pair.sent_by_a());
+    pair.run(300);
+    assert_eq!(pair.a.peer.condition(), Condition::Degraded);
+    pair.cut();
+    assert_eq!(pair.a.peer.condition(), Condition::Disconnected);
+    // It is connected again, and what it lacks is still to be sent.
+    pair.meet();
+    assert_eq!(pair.a.peer.condition(), Condition::CatchingUp);
+    // It has everything, and replies do not wait yet: degraded until they do.
+    pair.linked = true;
+    pair.run(500);
+    assert!(pair.a.peer.peer_is_in_sync() && !pair.a.store.acknowledged().is_holding());
+    assert_eq!(pair.a.peer.condition(), Condition::Degraded);
+    pair.run(600);
+    assert!(pair.a.store.acknowledged().is_holding());
+    assert_eq!(pair.a.peer.condition(), Condition::InSync);
 }
 
 #[test]

@@ -214,3 +214,39 @@ fn deletes_beyond_the_tombstones_memory_are_found_by_comparing() {
         assert!(pair.a.value(pair.now, key).is_some() && pair.b.value(pair.now, key).is_some());
     }
 }
+
+#[test]
+fn a_delete_that_cannot_be_remembered_is_answered_when_the_peer_has_compared() {
+    let key = |number| format!("session-{number:060}");
+    let mut pair = Pair::new();
+    for number in 0..8000 {
+        pair.a.set(pair.now, &key(number), b"v");
+    }
+    pair.link();
+    pair.run(500);
+    // All at once, so that most are forgotten before the first is sent.
+    let tickets: Vec<_> = (0..7000)
+        .map(|number| (key(number), pair.a.delete(pair.now, &key(number))))
+        .collect();
+    assert!(pair.a.store.comparison_due());
+    for _ in 0..3 {
+        turn(&mut pair, usize::MAX);
+        for (key, ticket) in &tickets {
+            let answered = pair.a.store.acknowledged().covers(*ticket);
+            assert!(
+                !answered || pair.b.value(pair.now, key).is_none(),
+                "{key} was answered"
+            );
+        }
+    }
+    // It does not wait for a heartbeat: no time passes.
+    pair.talk();
+    let acknowledged = pair.a.store.acknowledged();
+    assert!(acknowledged.is_holding());
+    assert!(
+        tickets
+            .iter()
+            .all(|(_, ticket)| acknowledged.covers(*ticket))
+    );
+    assert_eq!(pair.assert_identical(), 1_000);
+}

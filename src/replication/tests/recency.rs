@@ -2,66 +2,58 @@
 
 use super::*;
 
-#[test]
-fn an_empty_peer_learns_what_was_read_lately_and_evicts_the_rest_first() {
-    let mut pair = Pair::new();
+fn fill(node: &Node, now: Instant, prefix: &str) {
     for number in 0..6000 {
-        pair.a.set(pair.now, &format!("k{number}"), &[b'x'; 1000]);
+        node.set(now, &format!("{prefix}{number}"), &[b'x'; 1000]);
     }
-    // Read a hundred of the oldest, later than the minute in which a read moves nothing.
+}
+
+/// Reads a hundred of the oldest, later than the minute in which a read moves nothing.
+fn read_the_oldest(pair: &mut Pair) {
     pair.now += Duration::from_secs(120);
     for number in 0..100 {
         assert!(pair.a.value(pair.now, &format!("k{number}")).is_some());
     }
+}
+
+/// The peer is filled anew: all that was read lately stays, and of the nine hundred as old, few.
+fn assert_what_was_read_lately_survives(pair: &Pair) {
+    fill(&pair.b, pair.now, "new");
+    let survivors = |range: std::ops::Range<u32>| {
+        let alive = |number: &u32| pair.b.value(pair.now, &format!("k{number}")).is_some();
+        range.filter(alive).count()
+    };
+    assert_eq!(survivors(0..100), 100);
+    assert!(survivors(100..1000) < 300);
+}
+
+#[test]
+fn an_empty_peer_learns_what_was_read_lately_and_evicts_the_rest_first() {
+    let mut pair = Pair::new();
+    fill(&pair.a, pair.now, "k");
+    read_the_oldest(&mut pair);
     pair.link();
     pair.run(500);
     assert!(pair.b.value(pair.now, "k5999").is_some());
-    for number in 0..6000 {
-        pair.b.set(pair.now, &format!("new{number}"), &[b'x'; 1000]);
-    }
-    let survivors = |range: std::ops::Range<u32>| {
-        range
-            .filter(|number| pair.b.value(pair.now, &format!("k{number}")).is_some())
-            .count()
-    };
-    // All that was read lately is there; of the nine hundred as old, few are.
-    assert_eq!(survivors(0..100), 100);
-    assert!(survivors(100..1000) < 300);
+    assert_what_was_read_lately_survives(&pair);
 }
 
 #[test]
 fn reads_on_the_master_keep_items_alive_on_the_standby() {
     let mut pair = Pair::new();
     pair.link();
-    for number in 0..6000 {
-        pair.a.set(pair.now, &format!("k{number}"), &[b'x'; 1000]);
-    }
+    fill(&pair.a, pair.now, "k");
     pair.run(500);
-    pair.now += Duration::from_secs(120);
-    for number in 0..100 {
-        assert!(pair.a.value(pair.now, &format!("k{number}")).is_some());
-    }
+    read_the_oldest(&mut pair);
     pair.cut();
     pair.link();
     pair.run(500);
-    for number in 0..6000 {
-        pair.b.set(pair.now, &format!("new{number}"), &[b'x'; 1000]);
-    }
-    let survivors = |range: std::ops::Range<u32>| {
-        range
-            .filter(|number| pair.b.value(pair.now, &format!("k{number}")).is_some())
-            .count()
-    };
-    // All that was read lately is there; of the nine hundred as old, few are.
-    assert_eq!(survivors(0..100), 100);
-    assert!(survivors(100..1000) < 300);
+    assert_what_was_read_lately_survives(&pair);
 }
 
 /// Survivors of a hot set and of the cold rest, after `node` was filled anew.
 fn survivors_after_refill(node: &Node, now: Instant) -> (usize, usize) {
-    for number in 0..6000 {
-        node.set(now, &format!("new{number}"), &[b'x'; 1000]);
-    }
+    fill(node, now, "new");
     let alive = |range: std::ops::Range<u32>| {
         let alive = |number: &u32| node.value(now, &format!("k{number}")).is_some();
         range.filter(alive).count()
@@ -129,4 +121,24 @@ fn at_the_limit_a_hot_set_survives_a_failover_as_it_does_without_a_peer() {
         cold < 300,
         "{replicated:?} where {unreplicated:?} survive without a peer"
     );
+}
+
+#[test]
+fn hints_that_the_link_does_not_take_use_no_memory() {
+    let mut pair = Pair::new();
+    pair.link();
+    for number in 0..1_000 {
+        pair.a.set(pair.now, &format!("key-{number:06}"), b"v");
+    }
+    pair.talk();
+    for _ in 0..50 {
+        pair.now += Duration::from_secs(61);
+        for number in 0..1_000 {
+            pair.a.value(pair.now, &format!("key-{number:06}"));
+        }
+        pair.a.peer.beat(&pair.a.store);
+    }
+    // The hints of one interval are 11,000 bytes.
+    let waiting = pair.sent_by_a().len();
+    assert!((11_000..12_000).contains(&waiting), "{waiting} bytes");
 }

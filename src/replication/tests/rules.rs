@@ -63,8 +63,8 @@ fn after_a_split_both_hosts_are_identical_and_lost_changes_are_counted() {
         assert_eq!(value, Some(b"newer".to_vec()));
     }
     assert_eq!(pair.assert_identical(), 100);
-    let conflicts = |node: &Node| node.store.statistics().counters.peer_conflicts;
-    assert_eq!((conflicts(&pair.a), conflicts(&pair.b)), (100, 0));
+    pair.run(200);
+    assert_eq!(pair.conflicts(), [(100, 0), (0, 100)]);
 }
 
 #[test]

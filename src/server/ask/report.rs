@@ -180,14 +180,14 @@ impl<'a> ReplicationReport<'a> {
         self.text("state") == Some("connected")
     }
 
-    /// How far the copying is, in the server's own words.
+    /// The state of README's table of promises.
     pub(in crate::server) fn progress(self) -> &'a str {
-        self.text("progress").unwrap_or("")
+        self.text("progress").unwrap_or("?")
     }
 
-    /// Whether the peer has all of ours.
+    /// Whether the peer has all of ours, also where it was too slow to wait for.
     pub(in crate::server) fn peer_has_all(self) -> bool {
-        self.flag("in_sync")
+        self.flag("peer_has_all") || self.flag("in_sync")
     }
 
     /// Whether we have all of the peer's.
@@ -195,9 +195,9 @@ impl<'a> ReplicationReport<'a> {
         self.flag("have_all")
     }
 
-    /// Whether replies are meant to wait for the peer.
-    pub(in crate::server) fn waits_for_peer(self) -> bool {
-        self.text("acknowledge") == Some("peer")
+    /// Whether replies wait for the peer now.
+    pub(in crate::server) fn waits_now(self) -> bool {
+        self.flag("waiting_for_peer")
     }
 
     /// Whether replies are meant to wait for the peer but do not, because it was too slow.

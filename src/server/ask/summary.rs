@@ -100,16 +100,16 @@ fn link_troubles(link: ReplicationReport<'_>) -> Vec<String> {
     let mut found = Vec::new();
     if !link.connected() {
         found.push("no link to the peer: what is written now is on this host alone".to_owned());
-    } else if !link.peer_has_all() {
-        found.push("the peer is catching up: it does not have all of ours yet".to_owned());
-    } else if !link.has_all_of_peer() {
-        found.push("catching up: we do not have all of the peer's yet".to_owned());
     } else if link.degraded() {
         found.push(
             "degraded: replies do not wait for the peer, which was too slow; \
              the last changes would be lost with this host"
                 .to_owned(),
         );
+    } else if !link.peer_has_all() {
+        found.push("the peer is catching up: it does not have all of ours yet".to_owned());
+    } else if !link.has_all_of_peer() {
+        found.push("catching up: we do not have all of the peer's yet".to_owned());
     }
     if let Some(skew) = link.skew_ms().filter(|ms| ms.unsigned_abs() > SKEW_MAX_MS) {
         let apart = time(skew.unsigned_abs());
@@ -154,19 +154,12 @@ fn address(vrrp: VrrpReport<'_>) -> Vec<String> {
 }
 
 fn replication(link: ReplicationReport<'_>) -> Vec<String> {
-    let mut state = if link.connected() {
-        "connected".to_owned()
-    } else {
-        "not connected".to_owned()
+    let replies = match (link.waits_now(), link.degraded()) {
+        (true, _) => "replies wait for the peer",
+        (false, true) => "replies should wait for the peer but do not",
+        (false, false) => "replies do not wait for the peer",
     };
-    if !link.progress().is_empty() {
-        let _ = write!(state, ", {}", link.progress());
-    }
-    state.push_str(match (link.waits_for_peer(), link.degraded()) {
-        (true, false) => ", replies wait for the peer",
-        (true, true) => ", replies should wait for the peer but do not",
-        (false, _) => ", replies do not wait for the peer",
-    });
+    let state = format!("{}, {replies}", link.progress());
     let yes = |is: bool| if is { "yes" } else { "no" };
     let whole = format!(
         "peer has all of ours: {}, we have all of the peer's: {}",

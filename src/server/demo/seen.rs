@@ -115,9 +115,9 @@ fn link(report: &Report) -> &'static str {
     match report.replication() {
         None => "no peer",
         Some(link) if !link.connected() => "peer away",
+        Some(link) if link.degraded() => "degraded",
         Some(link) if !link.peer_has_all() => "peer catches up",
         Some(link) if !link.has_all_of_peer() => "catches up",
-        Some(link) if link.degraded() => "degraded",
         Some(_) => IN_SYNC,
     }
 }

@@ -39,7 +39,6 @@ impl World {
             reach(link.degraded, "state: degraded");
             reach(link.waiting_for_peer, "state: replies wait");
             reach(link.progress == "catching up", "state: catching up");
-            reach(link.progress == "confirming", "state: confirming");
             reach(link.progress == "in sync", "state: in sync");
             reach(link.conflicts > 0, "state: a conflict was merged");
             reach(process.status.store.evictions > 0, "state: evicted");
@@ -85,7 +84,7 @@ impl World {
             let link = status.and_then(|status| status.replication.as_ref());
             host.is_running()
                 && status.is_some_and(|status| status.node.complete)
-                && link.is_some_and(|link| link.in_sync && link.have_all)
+                && link.is_some_and(|link| link.peer_has_all && link.have_all)
         };
         let masters = self.hosts.iter().filter(|host| host.is_master()).count();
         masters == 1

@@ -113,7 +113,6 @@ const ALL: &[&str] = &[
     "state: degraded",
     "state: replies wait",
     "state: catching up",
-    "state: confirming",
     "state: in sync",
     "state: an incomplete node is master",
     "state: a comparison is due",

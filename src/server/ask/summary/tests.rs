@@ -11,7 +11,8 @@ const HEALTHY: &str = r#"{
         "rejected": {"checksum": 2, "ttl": 0}, "lease_remaining_ms": 1800
     },
     "replication": {
-        "state": "connected", "progress": "streaming", "in_sync": true, "have_all": true,
+        "state": "connected", "progress": "in sync", "in_sync": true,
+        "peer_has_all": true, "have_all": true, "waiting_for_peer": true,
         "acknowledge": "peer", "degraded": false, "lag_items": 0, "bytes_sent": 12690000,
         "bytes_received": 900, "connections": 2, "skew_ms": -3, "differences": []
     },
@@ -38,7 +39,7 @@ twincached 0.1.0 at 127.0.0.1:11280, up 3 d 4 h
 address      MASTER for 2 h 13 min (the peer's process died)
              10.0.0.100/32 here, lease ends in 1.8 s unless renewed, priority 241
              advertisements: 8123 sent, 3 received, 2 rejected for checksum
-replication  connected, streaming, replies wait for the peer
+replication  in sync, replies wait for the peer
              peer has all of ours: yes, we have all of the peer's: yes
              0 changes behind, 12.1 MiB sent, 900 B received, 2 connections, clocks 3 ms apart
 store        1204331 items, 812.0 MiB of 1.0 GiB (79 %), 12 tombstones
@@ -57,7 +58,11 @@ fn every_trouble_has_a_line_before_all_else() {
         ["! no link to the peer: what is written now is on this host alone"]
     );
     assert_eq!(
-        first_lines(r#""in_sync": true"#, r#""in_sync": false"#),
+        first_lines(
+            r#""in_sync": true,
+        "peer_has_all": true"#,
+            r#""in_sync": false, "peer_has_all": false"#
+        ),
         ["! the peer is catching up: it does not have all of ours yet"]
     );
     assert_eq!(
@@ -99,6 +104,37 @@ fn a_backup_says_when_only_the_link_keeps_it_from_the_address() {
     let heard = HEALTHY.replace(r#""state": "MASTER""#, r#""state": "BACKUP""#);
     let text = shown(&heard.replace("7980000", "4000"));
     assert!(text.starts_with("OK:"), "{text}");
+}
+
+#[test]
+fn a_degraded_pair_is_called_that_and_nothing_else_also_while_it_catches_up() {
+    for peer_has_all in ["true", "false"] {
+        let degraded = HEALTHY
+            .replace(
+                r#""progress": "in sync", "in_sync": true"#,
+                r#""progress": "degraded", "in_sync": false"#,
+            )
+            .replace(
+                r#""peer_has_all": true"#,
+                &format!(r#""peer_has_all": {peer_has_all}"#),
+            )
+            .replace(
+                r#""waiting_for_peer": true"#,
+                r#""waiting_for_peer": false"#,
+            )
+            .replace(r#""degraded": false"#, r#""degraded": true"#);
+        let text = shown(&degraded);
+        let troubles: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
+        assert_eq!(
+            troubles,
+            [
+                "! degraded: replies do not wait for the peer, which was too slow; \
+              the last changes would be lost with this host"
+            ]
+        );
+        let state = "replication  degraded, replies should wait for the peer but do not\n";
+        assert!(text.contains(state), "{text}");
+    }
 }
 
 #[test]
