@@ -27,8 +27,9 @@ class Relay:
         self._listener.listen(8)
         self._sockets = []
         self._closed = False
-        # What passed, for whoever wants to know.
+        # What passed, for whoever wants to know, and how many bytes.
         self.seen = seen
+        self.carried = 0
 
     def __enter__(self):
         threading.Thread(target=self._accept, daemon=True).start()
@@ -105,6 +106,7 @@ class Direction:
                 with contextlib.suppress(OSError):
                     self._source.shutdown(socket.SHUT_RDWR)
                 return
+            self._relay.carried += len(chunk)
             if self._relay.seen is not None:
                 self._relay.seen.append(chunk)
             if self._rate:
