@@ -5,6 +5,7 @@
 //! table. Classic text, meta and binary requests all become the same few commands, so that every
 //! protocol has the same semantics and replicates the same way.
 
+pub mod number;
 mod value;
 
 pub use self::value::Value;
@@ -126,7 +127,8 @@ pub struct Read<'a> {
     /// `R` is asked of the life before `touch`: it stands before `T` on the line, and memcached
     /// works through flags in order.
     pub recache_before_touch: bool,
-    /// A meta get: memcached counts its misses as those of a get also where it would touch.
+    /// A meta get: the win is handed to no other reader, as none could be told, and memcached counts
+    /// its misses as those of a get also where it would touch.
     pub is_meta: bool,
     /// The cas unique of a vivified item (`E`).
     pub new_cas: Option<u64>,

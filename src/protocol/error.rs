@@ -12,7 +12,7 @@ pub enum RequestError {
     BadDelete,
     /// The value is not followed by a line end.
     BadDataChunk,
-    /// A line of more than 2048 bytes that is no list of keys. memcached closes without a word.
+    /// A line that is no list of keys and does not end within 16 KiB. memcached closes without a word.
     LineTooLong,
     /// The item would be larger than `item_size_max`.
     TooLarge,

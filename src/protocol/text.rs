@@ -2,8 +2,9 @@
 //!
 //! Plain `get` and `set` are decoded here without a detour, since nearly all requests are one of
 //! them; whatever is unusual about a line goes to `parse`, which follows memcached argument by
-//! argument. A value is at most as long as an item, a line at most [`LINE_LENGTH_MAX`] bytes: a
-//! longer list of keys is handed out in parts, any other longer line closes the connection.
+//! argument. A value is at most as long as an item, a line at most [`LINE_LENGTH_MAX`] bytes: any
+//! longer one closes the connection, unless it is a list of keys. Such a list is handed out in parts
+//! of at most [`KEYS_LENGTH_MAX`] bytes.
 
 pub(super) mod change;
 pub(super) mod keys;
@@ -20,9 +21,13 @@ use crate::command::{Command, Exptime, Get, KEY_LENGTH_MAX, Store, StoreMode};
 use keys::{keys_fit, unfinished};
 use line::Line;
 
-/// Longest line in bytes, without its line end (memcached closes when it has read more than this
-/// and found no end).
-const LINE_LENGTH_MAX: usize = 2048;
+/// Longest part of a list of keys in bytes (memcached asks what a line is when it has read more than
+/// this and found no end).
+const KEYS_LENGTH_MAX: usize = 2048;
+
+/// Longest line in bytes, without its line end. memcached takes what comes with one read, of at most
+/// 16 KiB, and closes at 2048 bytes where the line comes in several: here both are the same.
+const LINE_LENGTH_MAX: usize = 16 * 1024 - 1;
 
 /// The line end behind a value.
 const VALUE_END: &[u8] = b"\r\n";
@@ -196,10 +201,40 @@ fn value<'a>(
     }
 }
 
+/// A line that is longer than a part of a list of keys, and is none.
+fn long_line<'a>(decoder: &'a mut Decoder, input: &'a [u8]) -> Step<'a> {
+    let window = &input[..input.len().min(LINE_LENGTH_MAX + 1)];
+    if let Some(end) = memchr(b'\n', window) {
+        decoder.scanned = 0;
+        return unusual(
+            decoder,
+            input,
+            without_carriage_return(&input[..end]),
+            end + 1,
+        );
+    }
+    if input.len() <= LINE_LENGTH_MAX {
+        return Step::Incomplete { need: 0 };
+    }
+    decoder.state = State::Closed;
+    // memcached closes without a word.
+    let reply = Reply {
+        form: Form::Text,
+        quiet: true,
+    };
+    Step::Refused {
+        consumed: input.len(),
+        reply,
+        error: RequestError::LineTooLong,
+        forget: None,
+        close: true,
+    }
+}
+
 /// Where the first line ends. Remembers how far it has looked.
 #[inline]
 fn line_end(decoder: &mut Decoder, input: &[u8]) -> Option<usize> {
-    let window = &input[..input.len().min(LINE_LENGTH_MAX + 1)];
+    let window = &input[..input.len().min(KEYS_LENGTH_MAX + 1)];
     let start = (decoder.scanned as usize).min(window.len());
     let end = memchr(b'\n', &window[start..]).map(|at| start + at);
     decoder.scanned = if end.is_some() {

@@ -2,10 +2,11 @@
 //! of datagrams and a reserved field, then text or binary.
 //!
 //! A request is one datagram, and a connection of its own for as long as it takes. Its answer is as
-//! many datagrams as it needs, sent from the address that the request came to: from the virtual
-//! address if the client asked there, and then only while the lease holds. Nothing here is kept for
-//! a client, and what may wait for the peer at a time is bounded; beyond that a request is dropped,
-//! as any datagram may be.
+//! many datagrams as it needs, numbered as one answer also if the datagram holds several requests:
+//! memcached numbers the answer to each from 0, so that a client takes the first for all. They are
+//! sent from the address that the request came to: from the virtual address if the client asked
+//! there, and then only while the lease holds. Nothing here is kept for a client, and what may wait
+//! for the peer at a time is bounded; beyond that a request is dropped, as any datagram may be.
 
 use std::cell::Cell;
 use std::io::{self, IoSliceMut};

@@ -5,11 +5,8 @@ use super::clock::Moment;
 use super::shard::{Commons, NoRoom, Put, Shard};
 use super::table::Hash;
 use crate::command::{
-    Arithmetic, Delete, Exptime, ItemView, Outcome, Read, Store, StoreMode, Touch, Value,
+    Arithmetic, Delete, Exptime, ItemView, Outcome, Read, Store, StoreMode, Touch, Value, number,
 };
-
-/// Longest value that incr and decr take for a number (memcached `INCR_MAX_STORAGE_LEN` is 24).
-const NUMBER_LENGTH_MAX: usize = 20;
 
 impl Shard {
     /// A retrieval. `seen` is called once, with the item or without one. The second result says
@@ -62,7 +59,8 @@ impl Shard {
         } else {
             moment.ttl(self.arena.header(handle).deadline)
         };
-        let won = self.hand_out_win(handle, read.recache, ttl);
+        // No other reader would know what it was asked.
+        let won = read.is_meta && self.hand_out_win(handle, read.recache, ttl);
         let mut rest = Vec::new();
         let mut view = self.view(moment, handle, &mut rest);
         view.ttl_before = ttl_before;
@@ -161,24 +159,36 @@ impl Shard {
     ) -> Result<Outcome, NoRoom> {
         self.counters.cmd_set += 1;
         let live = self.find_live(commons, moment, hash, store.key);
-        let mut stale = false;
-        if let Some(compare) = store.compare {
-            let Some(handle) = live else {
-                self.counters.cas_misses += 1;
-                return Ok(Outcome::NotFound);
-            };
-            let cas = self.arena.cas(handle);
-            stale = store.invalidate && compare < cas;
-            if compare != cas && !stale {
-                self.counters.cas_badval += 1;
-                return Ok(Outcome::Exists);
+        let is_cas = matches!(store.mode, StoreMode::Set | StoreMode::Replace);
+        let mut life = (moment.deadline(store.exptime), 0);
+        match (store.compare, live) {
+            (None, _) => {}
+            // memcached looks at the cas unique of an add nowhere, and 0 compares in a cas alone.
+            (Some(_), _) if store.mode == StoreMode::Add => {}
+            (Some(0), _) if !is_cas => {}
+            (Some(_), None) => {
+                self.counters.cas_misses += u64::from(is_cas);
+                if is_cas {
+                    return Ok(Outcome::NotFound);
+                }
             }
-            self.counters.cas_hits += 1;
+            (Some(compare), Some(handle)) => {
+                let cas = self.arena.cas(handle);
+                let is_older = is_cas && store.invalidate && 0 < compare && compare < cas;
+                if compare != cas && !is_older {
+                    self.counters.cas_badval += u64::from(is_cas);
+                    return Ok(Outcome::Exists);
+                }
+                self.counters.cas_hits += u64::from(is_cas);
+                if compare != cas {
+                    life = self.life_of_stale(handle);
+                }
+            }
         }
         match (store.mode, live) {
             (StoreMode::Add, Some(handle)) => {
-                // memcached counts a failed add as a use of the item.
-                self.bump(commons, moment, handle);
+                // A failed add makes the item young, but is no read (memcached `do_item_update`).
+                self.keep(commons, moment, handle);
                 Ok(Outcome::NotStored)
             }
             (StoreMode::Replace, None) => Ok(Outcome::NotStored),
@@ -187,15 +197,22 @@ impl Shard {
             }
             (StoreMode::Append | StoreMode::Prepend, None) => match store.vivify {
                 Some(exptime) => {
-                    let created = Store { exptime, ..*store };
-                    self.store_value(commons, moment, hash, &created, false)
+                    let life = (moment.deadline(exptime), 0);
+                    self.store_value(commons, moment, hash, store, life)
                 }
                 None => Ok(Outcome::NotStored),
             },
             (StoreMode::Set | StoreMode::Add, _) | (StoreMode::Replace, Some(_)) => {
-                self.store_value(commons, moment, hash, store, stale)
+                self.store_value(commons, moment, hash, store, life)
             }
         }
+    }
+
+    /// Deadline and marks of what an older cas unique stores (`I`): the value is stale, its life
+    /// stays, and so does that somebody was asked to recache it (memcached `CAS_STALE`).
+    fn life_of_stale(&self, handle: Handle) -> (u32, u8) {
+        let header = self.arena.header(handle);
+        (header.deadline, STALE | header.front.marks & WIN_SENT)
     }
 
     fn store_value(
@@ -204,7 +221,7 @@ impl Shard {
         moment: &Moment,
         hash: Hash,
         store: &Store<'_>,
-        stale: bool,
+        (deadline, marks): (u32, u8),
     ) -> Result<Outcome, NoRoom> {
         if store.value.len() > commons.item_size_max() {
             // The protocol lets our own limit pass; the peer's may be lower.
@@ -219,9 +236,9 @@ impl Shard {
                 own_cas: store.new_cas,
             },
             flags: store.flags,
-            deadline: moment.deadline(store.exptime),
+            deadline,
             version: self.version_for(moment, hash, store.key),
-            marks: if stale { STALE } else { 0 },
+            marks,
         };
         let handle = self.put(commons, moment, hash, &put)?;
         self.counters.total_items += 1;
@@ -370,7 +387,13 @@ impl Shard {
                 hash,
                 arithmetic,
                 initial,
-                (0, deadline, version, None),
+                NumberItem {
+                    flags: 0,
+                    deadline,
+                    version,
+                    marks: 0,
+                    ttl_before: None,
+                },
             );
         };
         if arithmetic
@@ -395,15 +418,21 @@ impl Shard {
         };
         let ttl_before = moment.ttl(header.deadline);
         let version = moment.next_version(self.last_version, header.version);
-        let flags = header.flags;
-        self.put_number(
-            commons,
-            moment,
-            hash,
-            arithmetic,
-            value,
-            (flags, deadline, version, ttl_before),
-        )
+        // memcached writes over the old number where the new one fits, and the marks stay.
+        let digits = value.checked_ilog10().unwrap_or(0) as usize + 1;
+        let marks = if digits <= header.value_len() {
+            header.front.marks & (STALE | WIN_SENT | FETCHED)
+        } else {
+            0
+        };
+        let item = NumberItem {
+            flags: header.flags,
+            deadline,
+            version,
+            marks,
+            ttl_before,
+        };
+        self.put_number(commons, moment, hash, arithmetic, value, item)
     }
 
     fn put_number(
@@ -413,7 +442,7 @@ impl Shard {
         hash: Hash,
         arithmetic: &Arithmetic<'_>,
         value: u64,
-        (flags, deadline, version, ttl_before): (u32, u32, u64, Option<u32>),
+        item: NumberItem,
     ) -> Result<Outcome, NoRoom> {
         let mut digits = itoa::Buffer::new();
         let digits = digits.format(value).as_bytes();
@@ -423,18 +452,17 @@ impl Shard {
                 value: Value::whole(digits),
                 own_cas: arithmetic.new_cas,
             },
-            flags,
-            deadline,
-            version,
-            marks: 0,
+            flags: item.flags,
+            deadline: item.deadline,
+            version: item.version,
+            marks: item.marks,
         };
         let handle = self.put(commons, moment, hash, &put)?;
-        let (cas, ttl) = (self.arena.cas(handle), moment.ttl(deadline));
         Ok(Outcome::Number {
             value,
-            cas,
-            ttl,
-            ttl_before,
+            cas: self.arena.cas(handle),
+            ttl: moment.ttl(item.deadline),
+            ttl_before: item.ttl_before,
         })
     }
 
@@ -538,13 +566,19 @@ impl Shard {
     }
 }
 
-/// The number a value stands for, as memcached's `safe_strtoull` takes it: digits, and the spaces
-/// that old memcached versions pad with.
+/// What a number is stored with, besides key and digits.
+struct NumberItem {
+    flags: u32,
+    deadline: u32,
+    version: u64,
+    marks: u8,
+    /// Seconds that the number before it had to live.
+    ttl_before: Option<u32>,
+}
+
+/// The number a value stands for, as C reads one: up to a zero byte. A value cut into parts is none:
+/// memcached counts in none of its own chunked items either.
 fn number(value: Value<'_>) -> Option<u64> {
     let value = value.as_whole()?;
-    if value.len() > NUMBER_LENGTH_MAX {
-        return None;
-    }
-    let digits = std::str::from_utf8(value).ok()?.trim_matches(' ');
-    digits.parse().ok()
+    number::unsigned(value.split(|byte| *byte == 0).next()?)
 }

@@ -439,6 +439,12 @@ impl Shard {
         if !header.is(FETCHED) {
             header.front.marks |= FETCHED;
         }
+        self.keep(commons, moment, handle);
+    }
+
+    /// Moves an item in the LRU once a minute, without counting a read.
+    pub fn keep(&mut self, commons: &Commons, moment: &Moment, handle: Handle) {
+        let header = self.arena.header(handle);
         if moment.seconds.saturating_sub(header.used_at) < BUMP_INTERVAL_SECONDS {
             return;
         }

@@ -7,6 +7,7 @@ BY_REASON = {
     "The value behind a refused line is swallowed, never read as the next command.": {
         "text: negative flags": ["CLIENT_ERROR bad command line format", "END"],
         "text: flags that are no number": ["CLIENT_ERROR bad command line format", "END"],
+        "text: a set with a key of 3000 bytes": ["CLIENT_ERROR bad command line format", "END"],
         "text: a key of 251 bytes": ["CLIENT_ERROR bad command line format", "END"],
         "text: a cas with a token above 64 bits": [
             "STORED",
@@ -96,6 +97,37 @@ BY_REASON = {
         "meta: ma that sets its own token": ["STORED", "HD ccas1", "HD ccas1"],
         "meta: ms that asks for the size stored": ["HD s3"],
         "meta: md with x keeps the item without its value": ["STORED", "HD", "VA 0 f0 s0 t100", ""],
+    },
+    "`k` answers the key as the request has it; memcached remembers how the key was stored.": {
+        "meta: mg of the key without b where it was stored with b": [
+            "HD",
+            "VA 1 kfoo",
+            "x",
+            "VA 1 kZm9v b",
+            "x",
+        ],
+        "meta: mg of the key with b where it was stored without": [
+            "HD",
+            "VA 1 kfoo",
+            "x",
+            "VA 1 kZm9v b",
+            "x",
+        ],
+    },
+    "Statistics end with END; memcached forgets it here, and who reads up to it waits.": {
+        "text: stats sizes_enable and sizes_disable": [
+            "STAT sizes_status enabled",
+            "END",
+            "STAT sizes_status disabled",
+            "END",
+            "STAT sizes_status disabled",
+            "END",
+        ],
+    },
+    "memcached 1.6.18 reads the lower 32 bits of a memory limit, here 0.": {
+        "text: a cache_memlimit above 32 bits": [
+            "MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes",
+        ],
     },
     "There is one LRU list; memcached's cachedump shows the cold one of several.": {
         "text: stats cachedump": ["STORED", "ITEM a [3 b; x s]", "END"],

@@ -74,18 +74,30 @@ fn a_value_that_has_not_arrived_is_awaited_only_if_it_may_be_stored() {
 
 #[test]
 fn a_line_without_end_closes_the_connection() {
-    check(&[b'x'; 2048], &["needs 0"]);
-    check(&[b'x'; 2049], &["refused LineTooLong quiet close"]);
-    check_refusal(&[b'x'; 2049], b"");
-    let set_without_end = [&b"set "[..], &[b'k'; 3000]].concat();
+    check(&[b'x'; 16_383], &["needs 0"]);
+    check(&[b'x'; 16_384], &["refused LineTooLong quiet close"]);
+    check_refusal(&[b'x'; 16_384], b"");
+    let set_without_end = [&b"set "[..], &[b'k'; 20_000]].concat();
     check(&set_without_end, &["refused LineTooLong quiet close"]);
 }
 
 #[test]
-fn a_line_of_2048_bytes_is_still_read() {
-    let mut line = vec![b'x'; 2048];
+fn a_line_of_16_kib_with_its_end_is_still_read() {
+    let mut line = vec![b'x'; 16_383];
     line.push(b'\n');
     check(&line, &["refused UnknownCommand"]);
+    line.insert(0, b'x');
+    check(&line, &["refused LineTooLong quiet close"]);
+}
+
+#[test]
+fn what_is_too_long_in_a_long_line_is_told_and_the_next_line_is_read() {
+    let opaque = [&b"mg a O"[..], &[b'x'; 3000], b"\r\nversion\r\n"].concat();
+    check(&opaque, &["refused OpaqueTooLong", "version"]);
+    let key = [&b"set "[..], &[b'k'; 3000], b" 0 0 1\r\nx\r\nversion\r\n"].concat();
+    check(&key, &["refused BadFormat", "skipped 3", "version"]);
+    let spaces = [&b"set k"[..], &[b' '; 3000], b"0 0 1\r\nx\r\nversion\r\n"].concat();
+    check(&spaces, &["set k=x", "version"]);
 }
 
 #[test]
@@ -93,13 +105,13 @@ fn after_a_close_everything_is_dropped() {
     let mut decoder = Decoder::new(Limits {
         item_size_max: 1024,
     });
-    let junk = [b'x'; 3000];
+    let junk = [b'x'; 20_000];
     assert!(matches!(
         decoder.decode(&junk),
         Step::Refused {
             error: RequestError::LineTooLong,
             close: true,
-            consumed: 3000,
+            consumed: 20_000,
             ..
         }
     ));

@@ -20,6 +20,7 @@ fn unsigned_numbers_are_read_as_strtoull_reads_them() {
         ("99999999999999999999999", None),
         ("+5", Some(5)),
         ("\t5", Some(5)),
+        ("\x0b5", Some(5)),
         ("5\tx", Some(5)),
         ("5x", None),
         ("x5", None),

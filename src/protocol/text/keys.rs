@@ -1,40 +1,27 @@
 //! Lists of keys: their lengths, and lines of them that are longer than any other line.
 //!
 //! A client may ask for 100,000 keys in one line. Such a line is handed out in parts of whole keys,
-//! each at most [`LINE_LENGTH_MAX`] bytes, so that nobody needs a buffer for all of it. Where it is
+//! each at most [`KEYS_LENGTH_MAX`] bytes, so that nobody needs a buffer for all of it. Where it is
 //! divided depends on the line alone, not on how it arrives.
 
 use memchr::{memchr, memrchr};
 
 use super::number::signed;
 use super::words::words;
-use super::{LINE_LENGTH_MAX, line_end, without_carriage_return};
+use super::{KEYS_LENGTH_MAX, line_end, long_line, without_carriage_return};
 use crate::command::{Command, Exptime, Get, KEY_LENGTH_MAX};
-use crate::protocol::{Decoder, Form, Reply, Request, RequestError, State, Step};
+use crate::protocol::{Decoder, Reply, Request, RequestError, State, Step};
 
-/// The input holds no line end yet, or none within the longest line.
+/// The input holds no line end yet, or none within the longest part of a list of keys.
 #[cold]
-pub(super) fn unfinished<'a>(decoder: &mut Decoder, input: &'a [u8]) -> Step<'a> {
-    let Some(window) = input.get(..=LINE_LENGTH_MAX) else {
+pub(super) fn unfinished<'a>(decoder: &'a mut Decoder, input: &'a [u8]) -> Step<'a> {
+    let Some(window) = input.get(..=KEYS_LENGTH_MAX) else {
         return Step::Incomplete { need: 0 };
     };
-    decoder.scanned = 0;
     let Some((keys, with_cas, touch)) = start_of_keys(window) else {
-        decoder.state = State::Closed;
-        // memcached closes without a word.
-        let reply = Reply {
-            form: Form::Text,
-            quiet: true,
-        };
-        let error = RequestError::LineTooLong;
-        return Step::Refused {
-            consumed: input.len(),
-            reply,
-            error,
-            forget: None,
-            close: true,
-        };
+        return long_line(decoder, input);
     };
+    decoder.scanned = 0;
     decoder.state = State::Keys { with_cas, touch };
     part_of_keys(decoder, keys, window.len() - keys.len(), with_cas, touch)
 }
@@ -60,7 +47,7 @@ fn first_word(line: &[u8]) -> Option<(&[u8], &[u8])> {
     Some(line.split_at(memchr(b' ', line)?))
 }
 
-/// More keys of a retrieval line that is longer than [`LINE_LENGTH_MAX`].
+/// More keys of a retrieval line that is longer than [`KEYS_LENGTH_MAX`].
 #[cold]
 pub(in crate::protocol) fn more_keys<'a>(
     decoder: &mut Decoder,
@@ -69,7 +56,7 @@ pub(in crate::protocol) fn more_keys<'a>(
     touch: Option<Exptime>,
 ) -> Step<'a> {
     let Some(end) = line_end(decoder, input) else {
-        let Some(window) = input.get(..=LINE_LENGTH_MAX) else {
+        let Some(window) = input.get(..=KEYS_LENGTH_MAX) else {
             return Step::Incomplete { need: 0 };
         };
         decoder.scanned = 0;

@@ -1,7 +1,7 @@
-//! Numbers as memcached reads them: through C's `strtoull` and its kin.
-//!
-//! So a number may have white space and a sign in front, and whatever follows it behind white space
-//! is ignored (`10\tx` is 10).
+//! The numbers of a line, as memcached reads them: through C's `strtoull` and its kin.
+
+pub(in crate::protocol) use crate::command::number::unsigned;
+use crate::command::number::with_sign;
 
 /// Digits that [`digits`] reads: no number of so many overflows 32 bits.
 const PLAIN_DIGITS_MAX: usize = 9;
@@ -27,17 +27,6 @@ pub(in crate::protocol) fn digits(bytes: &[u8]) -> Option<(u32, &[u8])> {
     (length > 0).then(|| (number, &bytes[length..]))
 }
 
-/// `safe_strtoull`: a sign is permitted, a negative result is not.
-pub(in crate::protocol) fn unsigned(word: &[u8]) -> Option<u64> {
-    let (negative, magnitude) = c_number(word)?;
-    if !negative {
-        return Some(magnitude);
-    }
-    // memcached looks for the sign only in numbers that are negative as a signed number.
-    let number = magnitude.wrapping_neg();
-    ((number as i64) >= 0).then_some(number)
-}
-
 /// `safe_strtoul` into 32 bits: memcached keeps the low 32 bits of a larger number.
 pub(in crate::protocol) fn unsigned_32(word: &[u8]) -> Option<u32> {
     unsigned(word).map(|number| number as u32)
@@ -46,7 +35,7 @@ pub(in crate::protocol) fn unsigned_32(word: &[u8]) -> Option<u32> {
 /// `safe_strtol`, for exptimes. memcached cuts the number to 32 bits, so that an absolute time
 /// after January 2038 expires at once; here it is kept.
 pub(in crate::protocol) fn signed(word: &[u8]) -> Option<i64> {
-    match c_number(word)? {
+    match with_sign(word)? {
         (true, magnitude) => 0i64.checked_sub_unsigned(magnitude),
         (false, magnitude) => i64::try_from(magnitude).ok(),
     }
@@ -54,33 +43,9 @@ pub(in crate::protocol) fn signed(word: &[u8]) -> Option<i64> {
 
 /// The length of a value that follows the line.
 pub(in crate::protocol) fn value_length(word: &[u8]) -> Option<usize> {
-    match c_number(word)? {
+    match with_sign(word)? {
         (false, length) if length <= VALUE_LENGTH_MAX => Some(length as usize),
         (true, 0) => Some(0),
         _ => None,
     }
-}
-
-/// Sign and magnitude.
-fn c_number(word: &[u8]) -> Option<(bool, u64)> {
-    let word = word.trim_ascii_start();
-    let (negative, digits) = match word {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
-    };
-    let length = digits
-        .iter()
-        .position(|byte| !byte.is_ascii_digit())
-        .unwrap_or(digits.len());
-    let ended = digits
-        .get(length)
-        .is_none_or(|byte| byte.is_ascii_whitespace() || *byte == 0x0b);
-    if length == 0 || !ended {
-        return None;
-    }
-    let magnitude = digits[..length].iter().try_fold(0u64, |number, digit| {
-        number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-    })?;
-    Some((negative, magnitude))
 }
