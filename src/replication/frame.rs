@@ -239,6 +239,27 @@ pub fn decode(bytes: &[u8]) -> Result<Option<(Frame<'_>, usize)>, FrameError> {
     Ok(Some((decode_content(content)?, PREFIX + length as usize)))
 }
 
+/// Moves bytes to the end of a frame that has begun to arrive, until it is whole. Returns the rest.
+pub(super) fn complete<'a>(partial: &mut Vec<u8>, mut bytes: &'a [u8]) -> &'a [u8] {
+    while !partial.is_empty() && !bytes.is_empty() {
+        let count = missing(partial).min(bytes.len());
+        if count == 0 {
+            break;
+        }
+        partial.extend_from_slice(&bytes[..count]);
+        bytes = &bytes[count..];
+    }
+    bytes
+}
+
+/// How many bytes a frame lacks, as far as its first ones tell. A length that is refused belongs
+/// to a frame that ends with its prefix.
+fn missing(partial: &[u8]) -> usize {
+    let length = Reader(partial).u32().unwrap_or(0) as usize;
+    let length = if length > LENGTH_MAX { 0 } else { length };
+    (PREFIX + length).saturating_sub(partial.len())
+}
+
 /// A frame that came in parts, put together; its prefix was checked part by part.
 pub(super) fn decode_assembled(bytes: &[u8]) -> Result<Frame<'_>, FrameError> {
     decode_content(bytes.get(PREFIX..).unwrap_or_default())

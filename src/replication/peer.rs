@@ -12,7 +12,7 @@ use vrrp::time::Instant;
 use super::conflicts::ConflictsTold;
 use super::connections::REDIAL_MIN;
 use super::event::Event;
-use super::frame::decode;
+use super::frame::{complete, decode};
 use super::hello::Settings;
 use super::receiving::Receiving;
 use super::refusals::Refusals;
@@ -115,39 +115,36 @@ impl Peer {
 
     /// Bytes arrived on a session.
     pub fn handle_bytes(&mut self, now: Instant, id: SessionId, bytes: &[u8], store: &Store) {
-        let Some(session) = self
-            .sessions
-            .get_mut(&id)
-            .filter(|session| !session.closing)
-        else {
+        let Some(session) = self.listening(id) else {
             return;
         };
-        self.figures.bytes_received += bytes.len() as u64;
         session.heard_at = now;
-        let mut input = std::mem::take(&mut session.input);
-        input.extend_from_slice(bytes);
-        let mut at = 0;
-        let mut result = session.check_start(&input);
-        while result.is_ok()
-            && self
-                .sessions
-                .get(&id)
-                .is_some_and(|session| !session.closing)
-        {
-            match decode(&input[at..]) {
+        let (mut partial, mut bytes) = (std::mem::take(&mut session.input), bytes);
+        self.figures.bytes_received += bytes.len() as u64;
+        let mut result = Ok(());
+        while let (Ok(()), Some(session)) = (&result, self.listening(id)) {
+            bytes = complete(&mut partial, bytes);
+            // Only a frame that arrives in pieces is put together; others are read where they are.
+            let input = if partial.is_empty() { bytes } else { &partial };
+            result = session.check_start(input);
+            match decode(input) {
+                _ if result.is_err() => {}
                 Ok(Some((frame, length))) => {
-                    at += length;
                     result = self.handle_frame(now, id, frame, store);
+                    if partial.is_empty() {
+                        bytes = &bytes[length..];
+                    }
+                    partial.clear();
                 }
                 Ok(None) => break,
                 Err(error) => result = Err(format!("the other end sent {error}")),
             }
         }
-        input.drain(..at);
         match result {
             Ok(()) => {
-                if let Some(session) = self.sessions.get_mut(&id) {
-                    session.input = input;
+                if let Some(session) = self.listening(id) {
+                    partial.extend_from_slice(bytes);
+                    session.input = partial;
                 }
             }
             Err(refusal) => self.refuse(now, id, &refusal),
@@ -203,6 +200,11 @@ impl Peer {
 
     pub(super) fn session(&mut self, id: SessionId) -> Option<&mut Session> {
         self.sessions.get_mut(&id)
+    }
+
+    /// A session that is not being closed.
+    fn listening(&mut self, id: SessionId) -> Option<&mut Session> {
+        self.session(id).filter(|session| !session.closing)
     }
 
     pub(super) fn feeding_session(&mut self) -> Option<&mut Session> {

@@ -95,6 +95,10 @@ impl Shard {
         let position = position.min(self.cursors.last);
         // Before the tombstones go: what is acknowledged waits for nothing that comes after it.
         self.cursors.acknowledged = self.cursors.acknowledged.max(position);
+        if position == self.cursors.sent && !self.cursors.listing && self.tombstone_count == 0 {
+            // All that was sent: nothing of it need be looked at.
+            self.cursors.next_to_acknowledge = self.cursors.next_to_send;
+        }
         while self.cursors.next_to_acknowledge != NIL {
             let handle = self.cursors.next_to_acknowledge;
             let header = self.arena.header(handle);
