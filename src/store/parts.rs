@@ -172,15 +172,17 @@ impl Arena {
         self.part(page).prev as usize
     }
 
-    /// The buckets of a page.
+    /// The buckets of a page with so many words of them.
     #[inline]
-    pub fn page(&self, page: Handle) -> &[Handle] {
-        bytemuck::cast_slice(self.part_bytes(page))
+    pub fn page(&self, page: Handle, words: usize) -> &[Handle] {
+        let words = self.words(page, PART_HEADER_WORDS + words);
+        bytemuck::cast_slice(&words[PART_HEADER_WORDS..])
     }
 
     #[inline]
-    pub fn page_mut(&mut self, page: Handle) -> &mut [Handle] {
-        bytemuck::cast_slice_mut(self.part_bytes_mut(page))
+    pub fn page_mut(&mut self, page: Handle, words: usize) -> &mut [Handle] {
+        let words = self.words_mut(page, PART_HEADER_WORDS + words);
+        bytemuck::cast_slice_mut(&mut words[PART_HEADER_WORDS..])
     }
 
     pub(super) fn first_part(&self, item: Handle) -> Handle {

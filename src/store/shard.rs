@@ -71,6 +71,15 @@ pub(super) struct NoRoom {
     pub segments: usize,
 }
 
+/// How there came to be room for an item.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Room {
+    /// It was there: all items are where they were.
+    Free,
+    /// Items were moved or evicted.
+    Made,
+}
+
 /// What an item becomes.
 pub(super) struct Put<'a> {
     pub content: Content<'a>,
@@ -257,7 +266,7 @@ impl Shard {
                 self.leave_lists(handle);
                 handle
             }
-            _ => self.place(commons, moment, hash, &put.content)?,
+            _ => self.place(commons, moment, (hash, existing), &put.content)?,
         };
         let header = self.arena.header_mut(handle);
         let kept = header.front.marks & (OWN_CAS | CUT);
@@ -277,13 +286,16 @@ impl Shard {
         &mut self,
         commons: &Commons,
         moment: &Moment,
-        hash: Hash,
+        (hash, existing): (Hash, Option<Handle>),
         content: &Content<'_>,
     ) -> Result<Handle, NoRoom> {
-        self.make_room(commons, moment, content)?;
+        let existing = match self.make_room(commons, moment, content)? {
+            Room::Free => existing,
+            // The old one may have moved or gone: look again.
+            Room::Made => self.table.find(&self.arena, hash, content.key),
+        };
         let handle = self.arena.place(&commons.pool, content);
-        // Making room may have moved or evicted the old one: look again.
-        match self.table.find(&self.arena, hash, content.key) {
+        match existing {
             Some(old) => {
                 self.leave_lists(old);
                 let next = self.arena.header(old).bucket_next;
@@ -357,7 +369,7 @@ impl Shard {
             value: Value::default(),
             own_cas: None,
         };
-        match self.place(commons, moment, hash, &content) {
+        match self.place(commons, moment, (hash, None), &content) {
             Ok(handle) => self.bury(commons, handle, version),
             Err(NoRoom { .. }) => {
                 self.cursors.last += 1;
@@ -495,12 +507,14 @@ impl Shard {
         commons: &Commons,
         moment: &Moment,
         content: &Content<'_>,
-    ) -> Result<(), NoRoom> {
+    ) -> Result<Room, NoRoom> {
+        let mut room = Room::Free;
         loop {
             let segments = self.arena.segments_wanted(content);
             if self.arena.reserve(&commons.pool, segments) {
-                return Ok(());
+                return Ok(room);
             }
+            room = Room::Made;
             if !commons.pool.can_ever_hold(segments) || !self.give_way(commons, moment) {
                 return Err(NoRoom { segments });
             }

@@ -66,9 +66,7 @@ impl Store {
             sum.items += shard.items() as u64;
             sum.tombstones += shard.tombstone_count as u64;
             sum.buckets += shard.table.buckets() as u64;
-            let pages = shard.table.pages();
-            let page_bytes: usize = pages.iter().map(|page| shard.arena.blob_bytes(*page)).sum();
-            pages_bytes += page_bytes as u64;
+            pages_bytes += shard.table.page_bytes() as u64;
             sum.segments += shard.arena.segments() as u64;
             sum.words += shard.arena.words_live() as u64;
             last_eviction = last_eviction.max(shard.last_eviction.unwrap_or_default());

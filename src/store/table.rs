@@ -6,7 +6,7 @@
 //! waits for the next one; until then chains are a little longer.
 
 use super::arena::Arena;
-use super::blob::{Handle, NIL};
+use super::blob::{Handle, NIL, part_words};
 use super::pool::Pool;
 
 /// Buckets that every table has, outside of pages.
@@ -15,6 +15,8 @@ const BUCKETS_MIN: usize = 16;
 const PAGE_BUCKETS: usize = 128;
 /// Bytes of a page.
 const PAGE_BYTES: usize = PAGE_BUCKETS * size_of::<Handle>();
+/// Words of the buckets of a page.
+const PAGE_WORDS: usize = PAGE_BYTES / 8;
 /// Buckets that one insertion may add, so that a table that had to wait catches up.
 const GROWTH_STEPS: usize = 4;
 
@@ -99,9 +101,9 @@ impl Table {
         self.count
     }
 
-    /// Pages of buckets, each a blob of the arena.
-    pub fn pages(&self) -> &[Handle] {
-        &self.pages
+    /// Bytes that the pages of buckets take in the arena.
+    pub const fn page_bytes(&self) -> usize {
+        self.pages.len() * part_words(PAGE_BYTES) * 8
     }
 
     /// The first item of a bucket, [`NIL`] where it is empty or there is no such bucket.
@@ -116,7 +118,9 @@ impl Table {
     fn bucket(&self, arena: &Arena, bucket: usize) -> Handle {
         match bucket.checked_sub(BUCKETS_MIN) {
             None => self.first[bucket],
-            Some(paged) => arena.page(self.pages[paged / PAGE_BUCKETS])[paged % PAGE_BUCKETS],
+            Some(paged) => {
+                arena.page(self.pages[paged / PAGE_BUCKETS], PAGE_WORDS)[paged % PAGE_BUCKETS]
+            }
         }
     }
 
@@ -124,7 +128,7 @@ impl Table {
         match bucket.checked_sub(BUCKETS_MIN) {
             None => &mut self.first[bucket],
             Some(paged) => {
-                let page = arena.page_mut(self.pages[paged / PAGE_BUCKETS]);
+                let page = arena.page_mut(self.pages[paged / PAGE_BUCKETS], PAGE_WORDS);
                 &mut page[paged % PAGE_BUCKETS]
             }
         }
