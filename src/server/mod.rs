@@ -223,7 +223,8 @@ async fn open_when_told(
     }
 }
 
-/// Takes the memory of expired items back, a bounded step at a time.
+/// Takes the memory of expired items back, and gives the system what a lowered limit frees, a
+/// bounded step at a time.
 async fn reap(shared: Arc<Shared>) {
     let shards = shared.store.shards();
     let steps = (REAP_ROUND.as_millis() / REAP_INTERVAL.as_millis()) as usize;
@@ -232,10 +233,11 @@ async fn reap(shared: Arc<Shared>) {
     let mut shard = 0;
     loop {
         interval.tick().await;
-        if !shared.facts.adjustable.lock().crawler {
-            continue;
+        while shared.store.give_back(shared.clock.now()) {
+            tokio::task::yield_now().await;
         }
-        for _ in 0..per_step {
+        let crawls = shared.facts.adjustable.lock().crawler;
+        for _ in 0..if crawls { per_step } else { 0 } {
             while !shared.store.reap(shared.clock.now(), shard, REAP_BUCKETS) {
                 tokio::task::yield_now().await;
             }

@@ -90,11 +90,6 @@ impl Arena {
         true
     }
 
-    /// Bytes that one blob takes.
-    pub fn blob_bytes(&self, blob: Handle) -> usize {
-        self.front(blob).words_needed() * 8
-    }
-
     /// Bytes that an item takes with its value, wherever that is cut: the same on every host.
     pub fn bytes(&self, item: Handle) -> usize {
         let front = self.front(item);
@@ -103,7 +98,7 @@ impl Arena {
         } else {
             0
         };
-        self.blob_bytes(item) + parts
+        front.words_needed() * 8 + parts
     }
 
     /// Takes segments from the pool for the next blobs. False, and nothing done, where the limit
@@ -355,6 +350,17 @@ impl Arena {
             self.release(pool, self.open);
             self.open = usize::MAX;
         }
+    }
+
+    /// Moves one segment whose map was given up, with all that is in it; handles stay as they are.
+    /// `None`: there is none. The old words are to be dropped where no lock is held, as their map
+    /// may go with them.
+    pub fn leave_map(&mut self, pool: &Pool) -> Option<Words> {
+        let held = self.segments.iter_mut().flatten();
+        let segment = held.into_iter().find(|held| held.words.is_to_leave())?;
+        let mut words = pool.replace();
+        words[..segment.used].copy_from_slice(&segment.words[..segment.used]);
+        Some(std::mem::replace(&mut segment.words, words))
     }
 
     fn release(&mut self, pool: &Pool, number: usize) {

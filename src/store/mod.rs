@@ -343,9 +343,32 @@ impl Store {
         self.commons.item_size_max.store(lower, Ordering::Relaxed);
     }
 
-    /// Changes the memory limit (`cache_memlimit`).
+    /// Changes the memory limit (`cache_memlimit`). Where more is in use, [`Store::give_back`]
+    /// brings that down.
     pub fn set_memory_limit(&self, bytes: usize) {
         self.commons.pool.set_limit(bytes);
+    }
+
+    /// A step towards a limit that was lowered: evicts a segment's worth of items, or gives a few
+    /// maps back to the system. False if there is nothing to do. No lock is held for longer than
+    /// it takes to empty or to copy one segment.
+    pub fn give_back(&self, now: Instant) -> bool {
+        let pool = &self.commons.pool;
+        if pool.is_above_limit()
+            && self.commons.evict
+            && self.shrink_fullest(&self.moment(now), None)
+        {
+            pool.lower_ceiling();
+            return true;
+        }
+        if !pool.give_up_maps() {
+            return false;
+        }
+        for shard in &self.shards {
+            let leave = || shard.0.lock().arena.leave_map(pool);
+            std::iter::from_fn(leave).for_each(drop);
+        }
+        true
     }
 
     fn mutate(
@@ -391,18 +414,22 @@ impl Store {
             return false;
         }
         while !pool.has_room(segments) {
-            let others = self.shards.iter().enumerate();
-            let fullest = others
-                .filter(|(index, _)| *index != except)
-                .map(|(index, shard)| (shard.0.lock().arena.segments(), index))
-                .max_by_key(|(segments, _)| *segments);
-            let gave = fullest.is_some_and(|(_, index)| self.shrink(moment, index));
-            if !gave {
+            if !self.shrink_fullest(moment, Some(except)) {
                 return relieved;
             }
             relieved = true;
         }
         true
+    }
+
+    /// Takes a segment from the shard that has the most. False if that has none to give.
+    fn shrink_fullest(&self, moment: &Moment, except: Option<usize>) -> bool {
+        let others = self.shards.iter().enumerate();
+        let fullest = others
+            .filter(|(index, _)| Some(*index) != except)
+            .map(|(index, shard)| (shard.0.lock().arena.segments(), index))
+            .max_by_key(|(segments, _)| *segments);
+        fullest.is_some_and(|(_, index)| self.shrink(moment, index))
     }
 
     /// Evicts from a shard until it has given up a segment. False if it has none to give.

@@ -1,3 +1,4 @@
+mod limit;
 mod meta;
 mod parts;
 
@@ -412,6 +413,32 @@ fn a_touch_of_a_value_the_peer_has_travels_alone_and_keeps_the_cas() {
         cas
     );
     assert_eq!(contents(&a, seconds(2)), contents(&b, seconds(2)));
+}
+
+#[test]
+fn a_touch_of_an_inline_item_keeps_the_last_use_and_one_by_the_peer_is_a_use() {
+    let (a, b) = (Store::new(&options()), Store::new(&options()));
+    a.attach_peer(&[], true);
+    a.store(seconds(10), &set(b"k", b"v"));
+    synchronize(&a, &b, seconds(10));
+    a.touch(
+        seconds(40),
+        &Touch {
+            key: b"k",
+            exptime: Exptime(100),
+        },
+    );
+    let idle = |store: &Store| {
+        let read = Read {
+            bump: false,
+            ..Read::of(b"k")
+        };
+        store.read(seconds(45), &read, |item| item.unwrap().idle).0
+    };
+    assert_eq!((idle(&a), idle(&b)), (35, 35));
+    // Here it was used half a minute before, which the LRU takes for the same use.
+    synchronize(&a, &b, seconds(42));
+    assert_eq!((idle(&a), idle(&b)), (35, 3));
 }
 
 #[test]
