@@ -10,8 +10,9 @@ use super::record::ChangesWriter;
 use super::session::SessionId;
 use crate::store::Store;
 
-/// One call of `poll_transmit` gives about this many bytes.
-const TRANSMIT_BYTES: usize = 256 * 1024;
+/// One call of `poll_transmit` gives about this many bytes: a quarter of a millisecond's work, for
+/// which a client on the same core may have to wait.
+const TRANSMIT_BYTES: usize = 128 * 1024;
 /// A `Changes` frame is closed above this; the last record may make it larger.
 pub(super) const CHANGES_BYTES: usize = 64 * 1024;
 /// List entries looked at under one lock.
