@@ -199,6 +199,24 @@ def test_locked_memory_is_locked(start):
         assert client.say(f"set k{number} 0 0 100000\r\n{value}\r\n") == "STORED"
 
 
+def test_a_lowered_limit_makes_the_process_smaller(start):
+    server = start("-m", "128")
+    client = server.connect()
+    value = "x" * 10_000
+    for number in range(12_000):
+        client.send(f"set k{number} 0 0 10000 noreply\r\n{value}\r\n")
+    assert client.say("version\r\n").startswith("VERSION")
+    assert _resident_mib(server) > 110
+    assert client.say("cache_memlimit 16\r\n") == "OK"
+    wait_until(lambda: _resident_mib(server) < 40, what="memory goes back")
+    assert client.say("get k11999\r\n", lines=3) == ["VALUE k11999 0 10000", value, "END"]
+    assert client.say("get k0\r\n") == "END"
+
+
+def _resident_mib(server):
+    return int(process_status(server.pid)["VmRSS"].split()[0]) // 1024
+
+
 def test_memory_that_may_not_be_locked_is_a_warning(start):
     limited = ("setpriv", "--bounding-set", "-sys_resource,-ipc_lock", "prlimit", "--memlock=65536")
     server = start("-k", wrapper=limited)
