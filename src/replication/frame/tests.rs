@@ -131,3 +131,30 @@ fn a_count_larger_than_the_frame_allocates_nothing() {
     let mut reader = Reader(&[0xff, 0xff, 0xff, 0xff, 1, 2, 3]);
     assert_eq!(reader.u64s(), None);
 }
+
+#[test]
+fn a_frame_that_begins_in_one_piece_and_ends_in_another_takes_no_byte_of_the_next() {
+    let mut wire = Vec::new();
+    Frame::Want(b"a key").encode(&mut wire);
+    for at in 1..wire.len() {
+        let mut partial = wire[..at].to_vec();
+        let next = [&wire[at..], b"next"].concat();
+        assert_eq!(complete(&mut partial, &next), b"next", "cut at {at}");
+        assert_eq!(partial, wire, "cut at {at}");
+    }
+}
+
+#[test]
+fn of_a_frame_that_is_refused_no_more_than_its_prefix_is_put_together() {
+    let mut partial = vec![0xFF, 0xFF];
+    let rest = complete(&mut partial, &[0xFF; 100]);
+    assert_eq!((partial.len(), rest.len()), (8, 94));
+    assert_eq!(decode(&partial), Err(FrameError::Length(0xFFFF_FFFF)));
+}
+
+#[test]
+fn where_no_frame_has_begun_nothing_is_put_together() {
+    let mut partial = Vec::new();
+    assert_eq!(complete(&mut partial, b"bytes"), b"bytes");
+    assert!(partial.is_empty());
+}
