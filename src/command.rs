@@ -10,7 +10,9 @@ pub mod number;
 mod outcome;
 mod value;
 
-pub use self::mutation::{Applied, Conflicts, Life, MARK_STALE, MARK_WIN_SENT, Mutation, Record, Version};
+pub use self::mutation::{
+    Applied, Conflicts, Life, MARK_STALE, MARK_WIN_SENT, Mutation, Record, Version,
+};
 pub use self::outcome::{ItemView, Outcome, Ticket};
 pub use self::value::Value;
 

@@ -1,8 +1,9 @@
 //! What the peer's mutations do to a shard: last writer wins by version.
 
-use super::blob::{CUT, Content, FETCHED, FROM_PEER, Handle, OWN_CAS, STALE, TOMBSTONE, WIN_SENT};
+use super::blob::{Content, FROM_PEER, Handle, STALE, TOMBSTONE, WIN_SENT};
 use super::clock::Moment;
-use super::shard::{Commons, NoRoom, Put, Shard};
+use super::put::Put;
+use super::shard::{Commons, NoRoom, Shard};
 use super::table::Hash;
 use crate::command::{Applied, MARK_STALE, MARK_WIN_SENT, Mutation, Value, Version};
 
@@ -159,55 +160,6 @@ impl Shard {
             self.unlink(commons, hash, handle);
         }
         why
-    }
-
-    /// Gives an item a new deadline and version and keeps its cas unique and the time of its last
-    /// use.
-    pub fn touch_as(
-        &mut self,
-        commons: &Commons,
-        moment: &Moment,
-        hash: Hash,
-        handle: Handle,
-        (version, deadline, marks): (Version, u32, u8),
-    ) -> Result<Handle, NoRoom> {
-        let header = *self.arena.header(handle);
-        let kept = header.front.marks & (STALE | WIN_SENT | FETCHED);
-        if self.arena.keep_cas(handle) {
-            let header = self.arena.header_mut(handle);
-            header.front.marks = header.front.marks & (OWN_CAS | CUT) | kept | marks;
-            header.deadline = deadline;
-            header.version = version;
-            self.last_version = self.last_version.max(version);
-            self.record_change(commons, handle);
-            return Ok(handle);
-        }
-        let key = self.arena.key(handle).to_vec();
-        let value = self.arena.value(handle, &mut Vec::new()).to_vec();
-        let put = Put {
-            content: Content {
-                key: &key,
-                value: Value::whole(&value),
-                own_cas: Some(header.version),
-            },
-            flags: header.flags,
-            deadline,
-            version,
-            marks: kept | marks,
-        };
-        let handle = self.put(commons, moment, hash, &put)?;
-        self.arena.header_mut(handle).used_at = header.used_at;
-        Ok(handle)
-    }
-
-    /// A key that was read on the peer: keep it as long as the peer does.
-    pub fn apply_hint(&mut self, commons: &Commons, moment: &Moment, key: &[u8]) {
-        let hash = commons.hash(key);
-        if let Some(handle) = self.table.find(&self.arena, hash, key)
-            && !self.arena.header(handle).is(TOMBSTONE)
-        {
-            self.renew(moment, handle);
-        }
     }
 }
 

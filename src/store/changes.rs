@@ -21,6 +21,44 @@ pub struct Dropped {
 }
 
 impl Shard {
+    /// Gives a change its number and its place at the end of the change list.
+    pub fn record_change(&mut self, commons: &Commons, handle: Handle) {
+        if !commons.replicated {
+            return;
+        }
+        self.leave_changes(handle);
+        let cursors = &mut self.cursors;
+        cursors.last += 1;
+        let header = self.arena.header_mut(handle);
+        header.change = cursors.last;
+        if !header.is(FROM_PEER) {
+            cursors.last_own = cursors.last;
+        }
+        if cursors.next_to_send == NIL {
+            cursors.next_to_send = handle;
+        }
+        if cursors.next_to_acknowledge == NIL {
+            cursors.next_to_acknowledge = handle;
+        }
+        self.changes.push_back(&mut self.arena, handle);
+    }
+
+    pub fn leave_changes(&mut self, handle: Handle) {
+        let header = self.arena.header(handle);
+        if header.change > self.cursors.acknowledged && !header.is(FROM_PEER) {
+            let (next, sent) = (self.cursors.last + 1, self.cursors.sent);
+            self.replaced.note(header.change, next, sent);
+        }
+        let next = self.changes.next(&self.arena, handle);
+        if self.cursors.next_to_send == handle {
+            self.cursors.next_to_send = next;
+        }
+        if self.cursors.next_to_acknowledge == handle {
+            self.cursors.next_to_acknowledge = next;
+        }
+        self.changes.unlink(&mut self.arena, handle);
+    }
+
     /// The peer is connected and has everything up to `position` of this shard; 0 for a peer
     /// without anything of this boot of ours. `new_boot` is true for a peer boot not met before.
     pub fn attach_peer(&mut self, commons: &Commons, position: u64, new_boot: bool) {

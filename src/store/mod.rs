@@ -7,29 +7,38 @@
 mod acknowledged;
 mod apply;
 mod arena;
+mod arithmetic;
 mod blob;
 mod changes;
 pub mod clock;
-mod commands;
 mod conflicts;
 mod counters;
+mod deleting;
 mod dump;
 mod evicted;
+mod flush;
 mod lag;
+mod limit;
 mod list;
 mod pages;
 mod parts;
 mod peer;
 mod pool;
+mod put;
+mod reading;
+mod recency;
+mod removal;
 mod replaced;
+mod room;
 mod shard;
 mod statistics;
+mod storing;
 mod table;
 #[cfg(test)]
 mod tests;
+mod touching;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use ahash::RandomState;
 use parking_lot::{Mutex, MutexGuard};
@@ -41,14 +50,15 @@ pub use self::counters::Counters;
 pub use self::dump::{DumpCursor, DumpedItem};
 pub use self::evicted::Evicted;
 use self::evicted::EvictionLog;
+use self::flush::DelayedFlush;
 pub use self::lag::Lag;
+use self::limit::RELIEF_ROUNDS;
 use self::pool::Pool;
 use self::shard::{Commons, NoRoom, Shard};
 pub use self::statistics::Statistics;
 use self::table::Hash;
 use crate::command::{
-    Arithmetic, Delete, Exptime, ItemView, Outcome, Read, Store as StoreCommand, Ticket, Touch,
-    Version,
+    Arithmetic, Delete, ItemView, Outcome, Read, Store as StoreCommand, Ticket, Touch,
 };
 
 /// A shard is responsible for about this much memory, so that no walk over one takes long.
@@ -57,9 +67,6 @@ const SHARD_BYTES: usize = 4 << 20;
 const SHARDS_MAX: usize = 4096;
 /// Tombstones may take this fraction of the memory limit.
 const TOMBSTONE_FRACTION: usize = 32;
-/// How often a store without room evicts from other shards before it gives up.
-const RELIEF_ROUNDS: usize = 64;
-
 /// What a store is made with.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -94,18 +101,6 @@ pub struct Store {
     dirty: Box<[AtomicU64]>,
     acknowledged: Acknowledged,
     flush_due: Mutex<Option<DelayedFlush>>,
-}
-
-/// A `flush_all` with a delay.
-#[derive(Clone, Copy)]
-struct DelayedFlush {
-    due: Instant,
-    /// The clock when it was accepted or told: a flush after that replaces it.
-    accepted: Version,
-    /// Accepted by this node, not told by the peer.
-    own: bool,
-    /// The peer knows of it.
-    told: bool,
 }
 
 /// Keeps the locks of two shards off one cache line.
@@ -223,108 +218,6 @@ impl Store {
         ticket
     }
 
-    /// Flushes everything stored up to now. The ticket is served when the peer knows the
-    /// watermark.
-    pub fn flush(&self, now: Instant) -> Ticket {
-        let newest = self
-            .shards
-            .iter()
-            .map(|shard| shard.0.lock().last_version)
-            .max();
-        let moment = self.moment(now);
-        let version = moment.next_version(newest.unwrap_or(0), 0);
-        self.raise_watermark(version);
-        self.mark_dirty(0);
-        Ticket {
-            shard: self.acknowledged.watermark_slot(),
-            change: version,
-        }
-    }
-
-    /// `flush_all` with its delay as a client wrote it. A delayed one has no ticket: it is due
-    /// later, and a new one replaces it.
-    pub fn flush_all(&self, now: Instant, delay: Exptime) -> Option<Ticket> {
-        let moment = self.moment(now);
-        let deadline = moment.deadline(delay);
-        if deadline == clock::NEVER || moment.is_past(deadline) {
-            *self.flush_due.lock() = None;
-            return Some(self.flush(now));
-        }
-        let due = now + Duration::from_millis(moment.millis_until(deadline));
-        *self.flush_due.lock() = Some(DelayedFlush {
-            due,
-            accepted: moment.clock,
-            own: true,
-            told: false,
-        });
-        self.mark_dirty(0);
-        None
-    }
-
-    /// The peer accepted a flush that is due then. It issues the watermark itself; we do so only
-    /// if it is not connected at that time.
-    pub fn flush_later_for_peer(&self, now: Instant, due: Instant) {
-        *self.flush_due.lock() = Some(DelayedFlush {
-            due,
-            accepted: self.moment(now).clock,
-            own: false,
-            told: true,
-        });
-    }
-
-    /// The due time of a delayed flush of ours that the peer was not told of since it connected.
-    pub fn take_untold_flush(&self) -> Option<Instant> {
-        let mut delayed = self.flush_due.lock();
-        let delayed = delayed
-            .as_mut()
-            .filter(|delayed| delayed.own && !delayed.told)?;
-        delayed.told = true;
-        Some(delayed.due)
-    }
-
-    /// A new connection: each tells again. What a former boot of the peer had accepted nobody else
-    /// knows of any more, so it is ours now.
-    pub fn attach_delayed_flush(&self, new_boot: bool) {
-        let mut delayed = self.flush_due.lock();
-        delayed.take_if(|delayed| !delayed.own && !new_boot);
-        if let Some(delayed) = delayed.as_mut() {
-            (delayed.own, delayed.told) = (true, false);
-        }
-    }
-
-    /// A watermark heard from the peer. A delayed flush that was accepted before it is replaced, as
-    /// it is where both come to one host.
-    pub fn raise_watermark_of_peer(&self, watermark: Version) {
-        if watermark > self.watermark() {
-            let older = |delayed: &mut DelayedFlush| !delayed.own || delayed.accepted <= watermark;
-            self.flush_due.lock().take_if(older);
-            self.raise_watermark(watermark);
-        }
-    }
-
-    /// Issues a delayed flush whose time has come. Call it a few times a second.
-    pub fn flush_if_due(&self, now: Instant, peer_connected: bool) {
-        let mut delayed = self.flush_due.lock();
-        let Some(flush) = *delayed else { return };
-        if flush.due <= now {
-            *delayed = None;
-            drop(delayed);
-            if flush.own || !peer_connected {
-                self.flush(now);
-            }
-        }
-    }
-
-    /// The flush watermark: items up to this version are gone.
-    pub fn watermark(&self) -> Version {
-        self.watermark.load(Ordering::Acquire)
-    }
-
-    /// It never falls.
-    fn raise_watermark(&self, watermark: Version) {
-        self.watermark.fetch_max(watermark, Ordering::AcqRel);
-    }
-
     /// Reclaims expired items in one shard, looking at `buckets` buckets. True when the pass has
     /// gone through the whole shard.
     pub fn reap(&self, now: Instant, shard: usize, buckets: usize) -> bool {
@@ -341,34 +234,6 @@ impl Store {
     pub fn heed_item_size_max(&self, bytes: usize) {
         let lower = self.commons.item_size_configured.min(bytes);
         self.commons.item_size_max.store(lower, Ordering::Relaxed);
-    }
-
-    /// Changes the memory limit (`cache_memlimit`). Where more is in use, [`Store::give_back`]
-    /// brings that down.
-    pub fn set_memory_limit(&self, bytes: usize) {
-        self.commons.pool.set_limit(bytes);
-    }
-
-    /// A step towards a limit that was lowered: evicts a segment's worth of items, or gives a few
-    /// maps back to the system. False if there is nothing to do. No lock is held for longer than
-    /// it takes to empty or to copy one segment.
-    pub fn give_back(&self, now: Instant) -> bool {
-        let pool = &self.commons.pool;
-        if pool.is_above_limit()
-            && self.commons.evict
-            && self.shrink_fullest(&self.moment(now), None)
-        {
-            pool.lower_ceiling();
-            return true;
-        }
-        if !pool.give_up_maps() {
-            return false;
-        }
-        for shard in &self.shards {
-            let leave = || shard.0.lock().arena.leave_map(pool);
-            std::iter::from_fn(leave).for_each(drop);
-        }
-        true
     }
 
     fn mutate(
@@ -403,46 +268,6 @@ impl Store {
             self.mark_if_changed(index, before, &shard);
             return (outcome, self.ticket(index, &shard));
         }
-    }
-
-    /// Makes room for that many segments at the cost of other shards, the fullest first. False if
-    /// none has anything to give.
-    fn relieve(&self, moment: &Moment, except: usize, segments: usize) -> bool {
-        let pool = &self.commons.pool;
-        let mut relieved = false;
-        if !self.commons.evict || !pool.can_ever_hold(segments) {
-            return false;
-        }
-        while !pool.has_room(segments) {
-            if !self.shrink_fullest(moment, Some(except)) {
-                return relieved;
-            }
-            relieved = true;
-        }
-        true
-    }
-
-    /// Takes a segment from the shard that has the most. False if that has none to give.
-    fn shrink_fullest(&self, moment: &Moment, except: Option<usize>) -> bool {
-        let others = self.shards.iter().enumerate();
-        let fullest = others
-            .filter(|(index, _)| Some(*index) != except)
-            .map(|(index, shard)| (shard.0.lock().arena.segments(), index))
-            .max_by_key(|(segments, _)| *segments);
-        fullest.is_some_and(|(_, index)| self.shrink(moment, index))
-    }
-
-    /// Evicts from a shard until it has given up a segment. False if it has none to give.
-    fn shrink(&self, moment: &Moment, index: usize) -> bool {
-        let mut shard = self.shards[index].0.lock();
-        let (before, segments) = (shard.cursors.last_own, shard.arena.segments());
-        let mut gives = true;
-        while gives && shard.arena.segments() >= segments {
-            gives = shard.give_way(&self.commons, moment);
-        }
-        shard.arena.release_if_empty(&self.commons.pool);
-        self.mark_if_changed(index, before, &shard);
-        shard.arena.segments() < segments
     }
 
     fn lock(&self, hash: Hash) -> (usize, MutexGuard<'_, Shard>) {

@@ -4,11 +4,12 @@ use std::sync::atomic::Ordering;
 
 use vrrp::time::Instant;
 
+use super::Store;
 use super::blob::NIL;
 use super::changes::Dropped;
 use super::clock::UNIX_MS_MAX;
+use super::limit::RELIEF_ROUNDS;
 use super::pool::SEGMENT_BYTES;
-use super::{RELIEF_ROUNDS, Store};
 use crate::command::{Applied, Mutation, Record, Version};
 
 /// What one walk along a shard's change list came to.

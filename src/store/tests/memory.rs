@@ -1,0 +1,118 @@
+//! The memory limit, and what gives way to it.
+
+use super::*;
+
+#[test]
+fn memory_stays_within_the_limit_and_the_newest_items_stay() {
+    let store = Store::new(&Options {
+        replicated: false,
+        ..options()
+    });
+    for number in 0..40_000u32 {
+        let key = format!("key-{number}");
+        let size = 100 + (number as usize * 37) % 1500;
+        store.store(seconds(1), &set(key.as_bytes(), &vec![b'x'; size]));
+        assert!(store.statistics().bytes <= 8 << 20 || number % 1000 != 0);
+    }
+    let statistics = store.statistics();
+    assert!(statistics.bytes <= 8 << 20, "{} bytes", statistics.bytes);
+    assert!(statistics.items > 7_000, "{} items", statistics.items);
+    assert!(value(&store, seconds(1), b"key-39999").is_some());
+    assert!(value(&store, seconds(1), b"key-0").is_none());
+}
+
+#[test]
+fn a_shift_from_large_to_small_values_strands_no_memory() {
+    let store = Store::new(&Options {
+        replicated: false,
+        ..options()
+    });
+    for number in 0..3_000u32 {
+        let key = format!("large-{number}");
+        let size = 1_000 + (number as usize * 997) % 60_000;
+        store.store(seconds(1), &set(key.as_bytes(), &vec![b'x'; size]));
+    }
+    for number in 0..100_000u32 {
+        store.store(
+            seconds(1),
+            &set(format!("small-{number:034}").as_bytes(), &[b'x'; 100]),
+        );
+    }
+    let statistics = store.statistics();
+    assert!(statistics.bytes <= 8 << 20, "{} bytes", statistics.bytes);
+    assert!(
+        statistics.items * 140 > (8 << 20) * 60 / 100,
+        "{} items",
+        statistics.items
+    );
+}
+
+#[test]
+fn without_eviction_a_full_store_refuses_and_keeps_what_it_has() {
+    let store = Store::new(&Options {
+        evict: false,
+        replicated: false,
+        ..options()
+    });
+    let mut refused = 0;
+    for number in 0..20_000u32 {
+        let key = format!("key-{number}");
+        refused += u32::from(
+            store.store(seconds(1), &set(key.as_bytes(), &[0; 1000])).0 == Outcome::OutOfMemory,
+        );
+    }
+    assert!(refused > 10_000);
+    assert!(value(&store, seconds(1), b"key-0").is_some());
+}
+
+#[test]
+fn a_large_value_finds_room_although_its_own_shard_is_empty() {
+    let store = Store::new(&Options {
+        replicated: false,
+        ..options()
+    });
+    for number in 0..200u32 {
+        let key = format!("key-{number}");
+        let (outcome, _) = store.store(seconds(1), &set(key.as_bytes(), &vec![7; 1 << 20]));
+        assert!(
+            matches!(outcome, Outcome::Stored { .. }),
+            "{number}: {outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn under_memory_pressure_lists_cursors_and_table_stay_whole() {
+    for seed in 0..10 {
+        let mut random = Random(seed);
+        let store = Store::new(&Options {
+            memory: 2 << 20,
+            ..options()
+        });
+        store.attach_peer(&[], true);
+        let peer = Store::new(&options());
+        for step in 0..30_000u64 {
+            let key = format!("key-{}", random.below(5000));
+            let bytes = vec![b'x'; [50, 500, 3000, 9000][random.below(4) as usize]];
+            match random.below(8) {
+                0 => drop(store.delete(seconds(step / 100), &delete(key.as_bytes()))),
+                1 => drop(value(&store, seconds(step / 100), key.as_bytes())),
+                _ => drop(store.store(seconds(step / 100), &set(key.as_bytes(), &bytes))),
+            }
+            if random.below(200) == 0 {
+                synchronize(&store, &peer, seconds(step / 100));
+            }
+        }
+        let statistics = store.statistics();
+        assert!(
+            statistics.bytes <= (2 << 20) + 65536,
+            "{} bytes",
+            statistics.bytes
+        );
+        let listed = contents(&store, seconds(300)).len() as u64;
+        assert_eq!(
+            listed, statistics.items,
+            "seed {seed}: LRU and table disagree"
+        );
+    }
+}

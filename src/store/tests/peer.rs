@@ -1,0 +1,263 @@
+//! Two stores that send each other their changes.
+
+use super::*;
+
+#[test]
+fn a_peer_gets_what_changed_and_only_that() {
+    let (a, b) = (Store::new(&options()), Store::new(&options()));
+    let now = seconds(1);
+    for number in 0..1000 {
+        a.store(now, &set(format!("key-{number}").as_bytes(), b"v"));
+    }
+    a.attach_peer(&[], true);
+    assert_eq!(synchronize(&a, &b, now), 1000);
+    assert_eq!(contents(&a, now), contents(&b, now));
+    let positions: Vec<u64> = (0..a.shards())
+        .map(|s| a.acknowledged().position(s))
+        .collect();
+    for _ in 0..10 {
+        a.store(now, &set(b"key-7", b"changed"));
+    }
+    a.delete(now, &delete(b"key-8"));
+    a.attach_peer(&positions, false);
+    assert_eq!(synchronize(&a, &b, now), 2);
+    assert_eq!(contents(&a, now), contents(&b, now));
+    assert_eq!(a.statistics().tombstones, 0);
+}
+
+#[test]
+fn what_the_peer_sent_is_not_sent_back_but_its_next_boot_gets_it() {
+    let (a, b) = (Store::new(&options()), Store::new(&options()));
+    let now = seconds(1);
+    a.attach_peer(&[], true);
+    b.attach_peer(&[], true);
+    a.store(now, &set(b"k", b"v"));
+    assert_eq!(synchronize(&a, &b, now), 1);
+    assert_eq!(synchronize(&b, &a, now), 0);
+    let reborn = Store::new(&options());
+    b.attach_peer(&[], true);
+    assert_eq!(synchronize(&b, &reborn, now), 1);
+    assert_eq!(contents(&a, now), contents(&reborn, now));
+}
+
+#[test]
+fn a_delete_that_found_nothing_removes_what_the_peer_still_holds() {
+    let (a, b) = (Store::new(&options()), Store::new(&options()));
+    a.attach_peer(&[], true);
+    b.store(seconds(1), &set(b"k", b"v"));
+    assert_eq!(a.delete(seconds(2), &delete(b"k")).0, Outcome::NotFound);
+    synchronize(&a, &b, seconds(2));
+    assert_eq!(value(&b, seconds(2), b"k"), None);
+}
+
+#[test]
+fn an_older_change_that_arrives_late_is_refused_by_the_tombstone() {
+    let store = Store::new(&options());
+    store.attach_peer(&[], true);
+    store.store(seconds(5), &set(b"k", b"new"));
+    store.delete(seconds(6), &delete(b"k"));
+    let older = Mutation::Item {
+        key: b"k",
+        value: Value::whole(b"old"),
+        flags: 0,
+        life: Life::Forever,
+        version: (ZERO_UNIX_MS + 5_500) << 16,
+        cas: None,
+        marks: 0,
+    };
+    assert_eq!(store.apply(seconds(7), &older), Applied::Older);
+    assert_eq!(value(&store, seconds(7), b"k"), None);
+}
+
+#[test]
+fn a_touch_of_a_value_the_peer_has_travels_alone_and_keeps_the_cas() {
+    let (a, b) = (Store::new(&options()), Store::new(&options()));
+    a.attach_peer(&[], true);
+    a.store(seconds(1), &set(b"k", b"v"));
+    synchronize(&a, &b, seconds(1));
+    let cas = a
+        .read(seconds(1), &Read::of(b"k"), |item| item.unwrap().cas)
+        .0;
+    a.touch(
+        seconds(2),
+        &Touch {
+            key: b"k",
+            exptime: Exptime(100),
+        },
+    );
+    let mut kinds = Vec::new();
+    for shard in 0..a.shards() {
+        a.walk(seconds(2), shard, usize::MAX, |record| {
+            let mutation = mutation_of(record);
+            kinds.push(matches!(mutation, Mutation::Touch { .. }));
+            assert_eq!(b.apply(seconds(2), &mutation), Applied::Done);
+            true
+        });
+    }
+    assert_eq!(kinds, [true]);
+    assert_eq!(
+        b.read(seconds(2), &Read::of(b"k"), |item| item.unwrap().cas)
+            .0,
+        cas
+    );
+    assert_eq!(contents(&a, seconds(2)), contents(&b, seconds(2)));
+}
+
+#[test]
+fn a_touch_of_an_inline_item_keeps_the_last_use_and_one_by_the_peer_is_a_use() {
+    let (a, b) = (Store::new(&options()), Store::new(&options()));
+    a.attach_peer(&[], true);
+    a.store(seconds(10), &set(b"k", b"v"));
+    synchronize(&a, &b, seconds(10));
+    a.touch(
+        seconds(40),
+        &Touch {
+            key: b"k",
+            exptime: Exptime(100),
+        },
+    );
+    let idle = |store: &Store| {
+        let read = Read {
+            bump: false,
+            ..Read::of(b"k")
+        };
+        store.read(seconds(45), &read, |item| item.unwrap().idle).0
+    };
+    assert_eq!((idle(&a), idle(&b)), (35, 35));
+    // Here it was used half a minute before, which the LRU takes for the same use.
+    synchronize(&a, &b, seconds(42));
+    assert_eq!((idle(&a), idle(&b)), (35, 3));
+}
+
+#[test]
+fn a_touch_coalesced_over_an_unsent_set_travels_whole() {
+    let (a, b) = (Store::new(&options()), Store::new(&options()));
+    a.attach_peer(&[], true);
+    a.store(seconds(1), &set(b"k", b"v"));
+    a.touch(
+        seconds(1),
+        &Touch {
+            key: b"k",
+            exptime: Exptime(100),
+        },
+    );
+    assert_eq!(synchronize(&a, &b, seconds(1)), 1);
+    assert_eq!(contents(&a, seconds(1)), contents(&b, seconds(1)));
+}
+
+#[test]
+fn a_touch_of_a_value_the_peer_has_lost_is_answered_by_the_whole_item() {
+    let (a, b) = (Store::new(&options()), Store::new(&options()));
+    a.attach_peer(&[], true);
+    a.store(seconds(1), &set(b"k", b"v"));
+    synchronize(&a, &b, seconds(1));
+    let lost = Store::new(&options());
+    a.touch(
+        seconds(2),
+        &Touch {
+            key: b"k",
+            exptime: Exptime(100),
+        },
+    );
+    assert_eq!(synchronize(&a, &lost, seconds(2)), 2);
+    assert_eq!(contents(&a, seconds(2)), contents(&lost, seconds(2)));
+}
+
+fn mutate_at_random(random: &mut Random, store: &Store, now: Instant) {
+    let key = format!("key-{}", random.below(300));
+    let key = key.as_bytes();
+    let size = [10, 100, 1000, 6000][random.below(4) as usize] + random.below(50) as usize;
+    let bytes = vec![b'a' + random.below(26) as u8; size];
+    match random.below(10) {
+        0..=3 => drop(store.store(now, &set(key, &bytes))),
+        4 => {
+            let exptime = Exptime(random.below(30) as i64);
+            store.store(
+                now,
+                &StoreCommand {
+                    exptime,
+                    ..set(key, &bytes)
+                },
+            );
+        }
+        5 => drop(store.store(
+            now,
+            &StoreCommand {
+                mode: StoreMode::Append,
+                ..set(key, b"+")
+            },
+        )),
+        6 => drop(store.touch(
+            now,
+            &Touch {
+                key,
+                exptime: Exptime(random.below(60) as i64),
+            },
+        )),
+        7 => drop(store.arithmetic(now, &incr(key, 1, false))),
+        _ => drop(store.delete(now, &delete(key))),
+    }
+}
+
+#[test]
+fn two_stores_written_at_random_end_identical_after_they_have_talked() {
+    for seed in 0..60 {
+        let mut random = Random(seed);
+        let (a, b) = (Store::new(&options()), Store::new(&options()));
+        a.set_node_bit(false);
+        b.set_node_bit(true);
+        a.attach_peer(&[], true);
+        b.attach_peer(&[], true);
+        let mut now = seconds(1);
+        for _ in 0..2000 {
+            now += Duration::from_millis(random.below(40));
+            match random.below(40) {
+                0 => drop(synchronize(&a, &b, now)),
+                1 => drop(synchronize(&b, &a, now)),
+                2 => drop(a.reap(now, random.below(a.shards() as u64) as usize, 64)),
+                n => mutate_at_random(&mut random, if n % 2 == 0 { &a } else { &b }, now),
+            }
+        }
+        for _ in 0..3 {
+            synchronize(&a, &b, now);
+            synchronize(&b, &a, now);
+        }
+        let now = now + Duration::from_secs(2);
+        for store in [&a, &b] {
+            (0..store.shards()).for_each(|shard| while !store.reap(now, shard, 64) {});
+        }
+        assert_eq!(contents(&a, now), contents(&b, now), "seed {seed}");
+        synchronize(&a, &b, now);
+        synchronize(&b, &a, now);
+        assert_eq!(
+            a.statistics().tombstones + b.statistics().tombstones,
+            0,
+            "seed {seed}"
+        );
+    }
+}
+
+#[test]
+fn reads_of_every_shard_are_told_when_there_are_more_than_fit_at_once() {
+    let store = Store::new(&Options {
+        memory: 64 << 20,
+        ..options()
+    });
+    for number in 0..2000 {
+        store.store(seconds(1), &set(format!("{number:0100}").as_bytes(), b"v"));
+    }
+    for number in 0..2000 {
+        value(&store, seconds(200), format!("{number:0100}").as_bytes());
+    }
+    let (mut first, mut told) = (0, Vec::new());
+    let mut calls = 0;
+    while told.len() < 2000 * 101 {
+        calls += 1;
+        assert!(calls < 20, "{} bytes after {calls} calls", told.len());
+        let mut hints = Vec::new();
+        first = store.take_hints(first, 64 * 1024, &mut hints);
+        assert!(hints.len() <= 64 * 1024);
+        told.append(&mut hints);
+    }
+    assert_eq!(calls, 4);
+}
