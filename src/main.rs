@@ -31,7 +31,7 @@ fn run(invocation: Invocation) -> ExitCode {
             }
             Err(error) => refuse(&error),
         },
-        Invocation::Clear(path) => match config::load(&path) {
+        Invocation::Clear(path) => match config::load_without_link(&path) {
             Ok(config) => server::leftover::clear(&config),
             Err(error) => refuse(&error),
         },

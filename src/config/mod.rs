@@ -145,3 +145,15 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
     let draft: Draft = file::read(path)?;
     validate::config(draft, path.parent().unwrap_or(Path::new("")))
 }
+
+/// Reads a configuration file without the link's section: for who clears an address, and cannot read
+/// the secret. systemd gives its credentials to the server alone, not to `ExecStopPost`.
+///
+/// # Errors
+///
+/// The first mistake in the rest of the file; exit code 78.
+pub fn load_without_link(path: &Path) -> Result<Config, ConfigError> {
+    let mut draft: Draft = file::read(path)?;
+    draft.replication = None;
+    validate::config(draft, path.parent().unwrap_or(Path::new("")))
+}

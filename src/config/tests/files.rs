@@ -225,6 +225,17 @@ fn a_secret_is_read_without_its_line_break() {
 }
 
 #[test]
+fn an_address_can_be_cleared_by_who_cannot_read_the_secret() {
+    let text = format!("{LINK}  secret_file: /nonexistent/secret\n{ROUTER}");
+    let file = TemporaryFile::new(text.as_bytes(), 0o600);
+    let path = PathBuf::from(file.path());
+    assert!(load(&path).is_err());
+    let config = load_without_link(&path).expect("the rest is good");
+    assert_eq!(config.replication, None);
+    assert_eq!(config.vrrp.expect("it is configured").interface, "eth0");
+}
+
+#[test]
 fn a_secret_that_everyone_can_read_is_warned_about() {
     let file = TemporaryFile::new(b"0123456789abcdef", 0o644);
     let config = accepted(&format!("{LINK}  secret_file: {}\n", file.path()));
