@@ -25,7 +25,9 @@
 //! VRRP tells it, over a replication link for example. Without them the machine is the RFC's.
 //! Accept_Mode does not exist here: a master always accepts packets to its addresses.
 
+mod decisions;
 mod event;
+mod reading;
 mod state;
 mod timers;
 
@@ -255,45 +257,6 @@ impl Router {
         self.events.pop_front()
     }
 
-    /// The state.
-    pub fn state(&self) -> &State {
-        &self.state
-    }
-
-    /// The priority that the next advertisement carries.
-    pub fn priority(&self) -> u8 {
-        self.priority
-    }
-
-    /// What this router was made of; its priority may have been overridden since.
-    pub fn config(&self) -> &Config {
-        &self.config
-    }
-
-    /// The last advertisement that was handled since the start, also one that had no effect.
-    pub fn last_advertisement(&self) -> Option<Heard> {
-        self.last_advertisement
-    }
-
-    /// Skew_Time as of now.
-    pub fn skew_time(&self) -> Duration {
-        skew_time(self.config.version, self.priority, self.master_interval())
-    }
-
-    /// Master_Down_Interval as of now.
-    pub fn master_down_interval(&self) -> Duration {
-        master_down_interval(self.config.version, self.priority, self.master_interval())
-    }
-
-    fn master_interval(&self) -> Duration {
-        match self.state {
-            State::Backup {
-                master_interval, ..
-            } => master_interval,
-            State::Initialize | State::Master { .. } => self.config.interval,
-        }
-    }
-
     /// The advertisement that [`Event::Advertise`] asks for.
     pub fn advertisement(&self, priority: u8) -> Advertisement {
         Advertisement {
@@ -307,61 +270,9 @@ impl Router {
     }
 }
 
-/// Decisions of the caller: an extension of the RFC, for a caller with a second opinion.
-impl Router {
-    /// Advertises `priority` from the next advertisement on, and compares with it. 0 is taken as 1.
-    ///
-    /// A running Master_Down_Timer keeps its time; the next one has the new skew.
-    pub fn set_priority(&mut self, priority: u8) {
-        self.priority = priority.max(1);
-    }
-
-    /// In Backup: takes over at `at`, or with `None` never by itself. Elsewhere without effect.
-    ///
-    /// Holds until the next advertisement that resets the timer as the RFC says, so a caller that
-    /// keeps a node from taking over says it again after each one.
-    pub fn set_master_down_at(&mut self, at: Option<Instant>) {
-        if let State::Backup { master_down_at, .. } = &mut self.state {
-            *master_down_at = at;
-        }
-    }
-
-    /// From Backup to Master at once. Elsewhere without effect.
-    pub fn become_master(&mut self, now: Instant, reason: Reason) {
-        match self.state {
-            State::Backup { .. } => self.enter_master(now, reason),
-            State::Initialize | State::Master { .. } => {}
-        }
-    }
-
-    /// From Master to Backup without a word on the wire (no priority 0). Elsewhere without effect.
-    pub fn become_backup(&mut self, now: Instant, reason: Reason) {
-        match self.state {
-            State::Master { .. } => self.demote(now, self.config.interval, reason),
-            State::Initialize | State::Backup { .. } => {}
-        }
-    }
-
-    /// As Master: advertises now and restarts the interval. Elsewhere without effect.
-    pub fn advertise_now(&mut self, now: Instant) {
-        if let State::Master { advertise_at, .. } = &mut self.state {
-            *advertise_at = now + self.config.interval;
-            self.events.push_back(Event::Advertise {
-                priority: self.priority,
-            });
-        }
-    }
-
-    /// As Master: announces now and restarts the series of announcements, as after a claim by
-    /// someone else. Elsewhere without effect.
-    pub fn announce_now(&mut self, now: Instant) {
-        self.announce(now, 0);
-    }
-}
-
 /// Entering and leaving. No path changes the state otherwise.
 impl Router {
-    fn enter_master(&mut self, now: Instant, reason: Reason) {
+    pub(super) fn enter_master(&mut self, now: Instant, reason: Reason) {
         self.events.push_back(Event::AddAddresses);
         self.events.push_back(Event::Advertise {
             priority: self.priority,
@@ -379,7 +290,7 @@ impl Router {
         self.events.push_back(Event::RemoveAddresses);
     }
 
-    fn demote(&mut self, now: Instant, master_interval: Duration, reason: Reason) {
+    pub(super) fn demote(&mut self, now: Instant, master_interval: Duration, reason: Reason) {
         self.leave_master();
         self.enter_backup(now, master_interval, reason);
     }
@@ -408,7 +319,7 @@ impl Router {
     }
 
     /// Announces as the one after `sent` others.
-    fn announce(&mut self, now: Instant, sent: u32) {
+    pub(super) fn announce(&mut self, now: Instant, sent: u32) {
         if let State::Master {
             announce_at,
             announcements,
