@@ -144,6 +144,7 @@ pub fn session() -> Vec<Vec<u8>> {
         standing: standing(),
         refused: 3,
         conflicts: Conflicts { lost: 1, won: 2 },
+        unheard: true,
     });
     let (first, second) = whole.split_at(whole.len() / 2);
     vec![

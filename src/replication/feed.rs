@@ -43,6 +43,7 @@ impl Peer {
                 self.note_clock(now, heartbeat.clock_ms, store);
                 self.figures.refused_by_peer = heartbeat.refused;
                 self.conflicts_told.hear(heartbeat.conflicts);
+                self.figures.unheard_by_peer = heartbeat.unheard;
                 self.take_watermark(now, heartbeat.watermark, store);
                 self.raise(Event::Heard(heartbeat.standing));
                 Ok(())

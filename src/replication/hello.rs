@@ -219,6 +219,8 @@ pub struct Heartbeat {
     pub refused: u64,
     /// Conflicts that the sender counted since its start.
     pub conflicts: Conflicts,
+    /// The receiver is master, and none of its advertisements reach the sender.
+    pub unheard: bool,
 }
 
 impl Heartbeat {
@@ -228,15 +230,18 @@ impl Heartbeat {
         out.put_u64(self.watermark);
         put_standing(out, &self.standing);
         let Conflicts { lost, won } = self.conflicts;
-        if self.refused > 0 || lost > 0 || won > 0 {
+        if self.refused > 0 || lost > 0 || won > 0 || self.unheard {
             out.put_u64(self.refused);
             out.put_u64(lost);
             out.put_u64(won);
         }
+        if self.unheard {
+            out.put_u8(1);
+        }
     }
 
-    /// Fields that a later version appends are ignored; the last three are left out while they
-    /// are 0.
+    /// Fields that a later version appends are ignored; the last four are left out while they say
+    /// nothing.
     pub(super) fn decode(mut reader: Reader<'_>) -> Option<Heartbeat> {
         Some(Heartbeat {
             sent_at_ns: reader.u64()?,
@@ -248,6 +253,7 @@ impl Heartbeat {
                 lost: reader.u64().unwrap_or(0),
                 won: reader.u64().unwrap_or(0),
             },
+            unheard: reader.u8().is_some_and(|told| told > 0),
         })
     }
 }

@@ -49,6 +49,8 @@ pub struct Peer {
     pub(super) sending: Sending,
     pub(super) receiving: Receiving,
     pub(super) standing: Standing,
+    /// The peer is master, and none of its advertisements reach this node.
+    pub(super) unheard: bool,
     /// Shards with changes to send, in order.
     pub(super) pending: VecDeque<usize>,
     pub(super) pending_marks: Vec<bool>,
@@ -93,6 +95,7 @@ impl Peer {
             sessions: BTreeMap::new(),
             feeding: None,
             standing: Standing::default(),
+            unheard: false,
             pending: VecDeque::new(),
             pending_marks: vec![false; store.shards()],
             comparing: None,
@@ -196,6 +199,12 @@ impl Peer {
         if !same && let Some(session) = self.feeding_session() {
             session.heartbeat_due = true;
         }
+    }
+
+    /// Whether the peer is master and its advertisements do not reach this node: heartbeats tell it,
+    /// since a master hears nothing of it.
+    pub const fn set_unheard(&mut self, unheard: bool) {
+        self.unheard = unheard;
     }
 
     pub(super) fn session(&mut self, id: SessionId) -> Option<&mut Session> {

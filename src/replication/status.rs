@@ -28,6 +28,9 @@ pub struct Figures {
     pub skew_ms: i64,
     /// Changes of ours that the peer could not store, as it told in its last heartbeat.
     pub refused_by_peer: u64,
+    /// This node is master, and the peer hears none of its advertisements, as it told in its last
+    /// heartbeat.
+    pub unheard_by_peer: bool,
     /// When the peer was last heard.
     pub heard_at: Option<Instant>,
 }

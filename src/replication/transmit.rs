@@ -86,6 +86,7 @@ impl Peer {
 
     fn transmit_control(&mut self, now: Instant, store: &Store, out: &mut Vec<u8>) {
         let (standing, watermark) = (self.standing, store.watermark());
+        let unheard = self.unheard;
         let flush_later = store.take_untold_flush();
         let mut flushed = false;
         let session = self.feeding_session().expect("a session feeds");
@@ -107,6 +108,7 @@ impl Peer {
                 standing,
                 refused: store.refused(),
                 conflicts: store.conflicts(),
+                unheard,
             })
             .encode(out);
         }

@@ -14,7 +14,7 @@ from table import PROCESS_DEATH_MAX
 
 OTHER_ADDRESS = "10.77.0.101"
 
-SILENT = "! no master heard by VRRP"
+SILENT = "! the advertisements of the MASTER"
 
 # What `a` and `b` override in `vrrp`, what a log has to say, and what a status.
 CASES = {

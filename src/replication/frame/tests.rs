@@ -33,6 +33,13 @@ fn every_frame_survives_the_wire_and_waits_for_its_last_byte() {
         clock_ms: 5,
         ..Heartbeat::default()
     }));
+    for (refused, unheard) in [(7, false), (0, true), (7, true)] {
+        check(&Frame::Heartbeat(Heartbeat {
+            refused,
+            unheard,
+            ..Heartbeat::default()
+        }));
+    }
     check(&Frame::Want(b"key"));
     check(&Frame::Flush(77));
     check(&Frame::InSync);

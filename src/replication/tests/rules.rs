@@ -269,6 +269,20 @@ fn what_is_too_large_for_the_peer_is_removed_there_acknowledged_and_counted_on_b
 }
 
 #[test]
+fn a_master_is_told_that_its_advertisements_do_not_arrive() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.run(200);
+    assert!(!pair.a.peer.figures().unheard_by_peer);
+    pair.b.peer.set_unheard(true);
+    pair.run(200);
+    assert!(pair.a.peer.figures().unheard_by_peer);
+    pair.b.peer.set_unheard(false);
+    pair.run(200);
+    assert!(!pair.a.peer.figures().unheard_by_peer);
+}
+
+#[test]
 fn frames_of_a_replaced_connection_are_dropped_unread() {
     let mut pair = Pair::new();
     pair.link();

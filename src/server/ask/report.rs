@@ -105,7 +105,7 @@ impl<'a> VrrpReport<'a> {
 
     /// Whether the virtual addresses stand on the interface.
     pub(in crate::server) fn holds_address(self) -> bool {
-        self.0.get("holds_address").and_then(Value::as_bool) == Some(true)
+        self.is("holds_address")
     }
 
     /// The virtual addresses, with commas.
@@ -124,20 +124,6 @@ impl<'a> VrrpReport<'a> {
         self.text("master_seen").filter(|text| !text.is_empty())
     }
 
-    /// How long no master has been heard, in milliseconds: at most since the state began.
-    pub(in crate::server) fn silent_ms(self) -> Option<u64> {
-        let since = self.since_ms()?;
-        Some(
-            self.number("master_heard_ms")
-                .map_or(since, |ms| ms.min(since)),
-        )
-    }
-
-    /// The time between two advertisements, in milliseconds.
-    pub(in crate::server) fn advertisement_interval_ms(self) -> Option<u64> {
-        self.number("advertisement_interval_ms")
-    }
-
     /// Time until the address would go by itself, in milliseconds.
     pub(in crate::server) fn lease_remaining_ms(self) -> Option<u64> {
         self.number("lease_remaining_ms")
@@ -149,6 +135,16 @@ impl<'a> VrrpReport<'a> {
             self.number("advertisements_sent")?,
             self.number("received")?,
         ))
+    }
+
+    /// The peer is master, and its advertisements do not arrive here.
+    pub(in crate::server) fn master_unheard(self) -> bool {
+        self.is("master_unheard")
+    }
+
+    /// This node is master, and its advertisements do not arrive at the peer.
+    pub(in crate::server) fn unheard_by_peer(self) -> bool {
+        self.is("unheard_by_peer")
     }
 
     /// Advertisements refused, by reason, only those that happened.
@@ -163,6 +159,10 @@ impl<'a> VrrpReport<'a> {
 
     fn text(self, key: &str) -> Option<&'a str> {
         self.0.get(key)?.as_str()
+    }
+
+    fn is(self, key: &str) -> bool {
+        self.0.get(key).and_then(Value::as_bool) == Some(true)
     }
 
     fn number(self, key: &str) -> Option<u64> {

@@ -7,10 +7,6 @@ use super::report::{ReplicationReport, Report, VrrpReport};
 use std::fmt::Write;
 use std::net::SocketAddr;
 
-/// So many intervals without an advertisement are no accident: after about three of them a Backup
-/// that has no link takes over.
-const SILENT_INTERVALS: u64 = 4;
-
 /// Difference of the clocks from which the server warns too, in milliseconds.
 const SKEW_MAX_MS: u64 = 60_000;
 
@@ -64,8 +60,7 @@ fn troubles(report: &Report) -> Vec<String> {
     }
     if let Some(vrrp) = report.vrrp() {
         found.extend(address_trouble(vrrp));
-        let link = report.replication();
-        found.extend(silence(vrrp).filter(|_| link.is_some_and(|link| link.connected())));
+        found.extend(vrrp_trouble(vrrp));
     }
     if let Some(link) = report.replication() {
         found.extend(link_troubles(link));
@@ -83,17 +78,28 @@ fn address_trouble(vrrp: VrrpReport<'_>) -> Option<String> {
     }
 }
 
-/// A Backup that hears no master and does not take over is kept from it by the link alone.
-fn silence(vrrp: VrrpReport<'_>) -> Option<String> {
-    let interval = vrrp.advertisement_interval_ms()?;
-    let limit = interval.saturating_mul(SILENT_INTERVALS);
-    let silent = vrrp.silent_ms().filter(|ms| *ms > limit)?;
-    (vrrp.state() == "BACKUP").then(|| {
-        format!(
-            "no master heard by VRRP for {}: if the link breaks too, both take the address",
-            time(silent)
-        )
-    })
+/// What keeps advertisements out does no harm while the link lives.
+fn vrrp_trouble(vrrp: VrrpReport<'_>) -> Option<String> {
+    // Another virtual router on the network is none of ours.
+    let rejects = vrrp.rejected().any(|(why, _)| why != "virtual_router_id");
+    let (what, remedy) = match (vrrp.master_unheard(), vrrp.unheard_by_peer()) {
+        (false, false) => return None,
+        (true, _) if rejects => (
+            "the advertisements of the MASTER are rejected here",
+            "make alike on both hosts what the reason below names",
+        ),
+        (true, _) => (
+            "the advertisements of the MASTER do not arrive here",
+            "let IP protocol 112 through the firewall, or set unicast_peer",
+        ),
+        (false, true) => (
+            "the other host hears no advertisements of this MASTER",
+            "ask it for the reason with twincached status",
+        ),
+    };
+    Some(format!(
+        "{what}: should the link break too, both will be MASTER; {remedy}"
+    ))
 }
 
 fn link_troubles(link: ReplicationReport<'_>) -> Vec<String> {
