@@ -5,11 +5,13 @@
 //! table. Classic text, meta and binary requests all become the same few commands, so that every
 //! protocol has the same semantics and replicates the same way.
 
+mod hold;
 mod mutation;
 pub mod number;
 mod outcome;
 mod value;
 
+pub use self::hold::Hold;
 pub use self::mutation::{
     Applied, Conflicts, Life, MARK_STALE, MARK_WIN_SENT, Mutation, Record, Version,
 };

@@ -103,7 +103,7 @@ fn answers(input: &[u8], ends: &[usize], behind: Behind) -> Vec<u8> {
         process: Process::default,
         section: &section,
         passwords: None,
-        leaving: false,
+        hold: twincached::command::Hold::Nothing,
     };
     let mut connection = Connection::new(Limits {
         item_size_max: ITEM_SIZE_MAX,

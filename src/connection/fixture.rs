@@ -3,6 +3,7 @@
 use vrrp::time::Instant;
 
 use super::{Connection, Context, Facts, Process, Settings};
+use crate::command::Hold;
 use crate::protocol::Limits;
 use crate::store::{Options, Store};
 
@@ -84,7 +85,7 @@ impl Fixture {
                 unix_time_s: 1_700_000_010,
             },
             section,
-            leaving: false,
+            hold: Hold::Nothing,
             passwords: None,
         }
     }

@@ -44,6 +44,7 @@ pub use self::facts::{Facts, Process, Settings};
 use self::held::Held;
 pub use self::observers::Observers;
 use self::watchers::Watcher;
+use crate::command::Hold;
 use crate::protocol::{Decoder, Dialect, Limits};
 use crate::store::Store;
 
@@ -66,8 +67,8 @@ pub struct Context<'a> {
     pub process: fn() -> Process,
     /// `stats replication` and `stats vrrp`: names and values.
     pub section: &'a dyn Fn(&str) -> Vec<(String, String)>,
-    /// The node is leaving: mutations are not executed any more, reads are.
-    pub leaving: bool,
+    /// What waits while the node hands over.
+    pub hold: Hold,
     /// Who may connect, where not everybody may. Looked at until the connection
     /// [`is_admitted`](Connection::is_admitted).
     pub passwords: Option<&'a Passwords>,

@@ -83,7 +83,7 @@ impl Connection {
             }
             Step::Skipped { consumed } => progress.at += consumed,
             Step::Request { consumed, request } => {
-                if context.leaving && request.command.is_mutation() {
+                if context.hold.stops(request.command.is_mutation()) {
                     self.blocked = true;
                     return false;
                 }

@@ -30,7 +30,7 @@ fn facts() -> Facts {
 struct Client {
     connection: Connection,
     facts: Facts,
-    leaving: bool,
+    hold: Hold,
 }
 
 impl Client {
@@ -41,7 +41,7 @@ impl Client {
         Client {
             connection: Connection::new(limits),
             facts: facts(),
-            leaving: false,
+            hold: Hold::Nothing,
         }
     }
 
@@ -56,7 +56,7 @@ impl Client {
             facts: &self.facts,
             process: Process::default,
             section: &section,
-            leaving: self.leaving,
+            hold: self.hold,
             passwords: None,
         };
         act(&mut self.connection, &context)
@@ -164,16 +164,31 @@ fn a_leaving_node_reads_but_executes_no_mutation_until_it_stays() {
     let store = store(false);
     let mut client = Client::new();
     client.say(&store, b"set a 0 0 1\r\nx\r\n");
-    client.leaving = true;
+    client.hold = Hold::Mutations;
     assert_eq!(
         client.say(&store, b"get a\r\nset a 0 0 1\r\ny\r\nget a\r\n"),
         "VALUE a 0 1\r\nx\r\nEND\r\n"
     );
     assert!(client.connection.is_blocked());
-    client.leaving = false;
+    client.hold = Hold::Nothing;
     assert_eq!(
         client.resume(&store),
         "STORED\r\nVALUE a 0 1\r\ny\r\nEND\r\n"
+    );
+}
+
+#[test]
+fn a_node_that_hands_over_answers_nothing_until_it_stays() {
+    let store = store(false);
+    let mut client = Client::new();
+    client.say(&store, b"set a 0 0 1\r\nx\r\n");
+    client.hold = Hold::Everything;
+    assert_eq!(client.say(&store, b"get a\r\nset a 0 0 1\r\ny\r\n"), "");
+    assert!(client.connection.is_blocked());
+    client.hold = Hold::Nothing;
+    assert_eq!(
+        client.resume(&store),
+        "VALUE a 0 1\r\nx\r\nEND\r\nSTORED\r\n"
     );
 }
 

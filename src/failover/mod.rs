@@ -18,7 +18,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use vrrp::packet::Version;
-use vrrp::router::skew_time;
+use vrrp::router::{master_down_interval, skew_time};
 use vrrp::time::Instant;
 
 pub use self::seen::{PeerSeen, Seen};
@@ -236,8 +236,8 @@ pub enum Rival {
     Lesser,
     /// The link knows the better master: the other one.
     Better,
-    /// The link, fresh, says that the peer is BACKUP: the advertisement is older than that, or is
-    /// not the peer's. A peer that has just become master says so over the link at once.
+    /// The link, fresh, says that the peer is BACKUP, or has just said that it left: the
+    /// advertisement is older than that, or is not the peer's. A peer that has just become master says so over the link at once.
     Contradicted,
     /// The link cannot tell: VRRP's own comparison decides.
     Unknown,
@@ -264,6 +264,7 @@ pub fn rival(
         None if seen.peer_address.is_some() && seen.fresh_peer(now).is_some() => {
             Rival::Contradicted
         }
+        None if seen.is_left_over(now, source) => Rival::Contradicted,
         None => Rival::Unknown,
     }
 }
@@ -291,6 +292,19 @@ pub fn yields_as_master(
         peer.node_id,
     );
     Some(ours.cmp(&theirs) == Ordering::Less)
+}
+
+/// A BACKUP hears of the master over the link alone: no advertisement has arrived for
+/// Master_Down_Interval, although the peer has been master for so long. A firewall or a switch keeps
+/// VRRP out; should the link break too, there will be two masters.
+pub fn master_is_unheard(rules: &Rules, seen: &Seen, now: Instant) -> bool {
+    let Some(peer) = seen.fresh_peer(now).filter(|peer| peer.standing.master) else {
+        return false;
+    };
+    let long = master_down_interval(rules.version, rules.priority, master_interval(rules, seen));
+    let told = Duration::from_millis(peer.standing.master_for_ms) + now.since(peer.heard_at);
+    let since = seen.advertisement_at.unwrap_or(seen.started_at);
+    told > long && now.since(since.max(seen.backup_since)) > long
 }
 
 /// Whether the node may answer clients: a half-filled one must not say "no such session".

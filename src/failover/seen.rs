@@ -63,6 +63,9 @@ pub struct Seen {
     pub master_died_at: Option<Instant>,
     /// It handed over.
     pub master_handed_over: bool,
+    /// The peer was last known to have left, dead or handed over, and has not said since that it is
+    /// master.
+    pub peer_left_at: Option<Instant>,
 }
 
 impl Seen {
@@ -88,6 +91,14 @@ impl Seen {
         self.peer_address.is_some_and(|peer| peer != source)
     }
 
+    /// Whether an advertisement that arrives now is one that the peer had sent before it left: the
+    /// link has been faster. A peer that is master again says so over the link first, and one that
+    /// was started again takes longer.
+    pub(super) fn is_left_over(&self, now: Instant, source: IpAddr) -> bool {
+        let lately = |at: Instant| now.since(at) <= HEARTBEAT_FRESH;
+        self.peer_address == Some(source) && self.peer_left_at.is_some_and(lately)
+    }
+
     /// A third router was the last to show itself as master.
     pub(super) fn is_third_master(&self) -> bool {
         self.advertised_by_third
@@ -99,6 +110,9 @@ impl Seen {
     /// An advertisement was accepted.
     pub fn advertisement(&mut self, now: Instant, source: IpAddr, told: &Advertisement) {
         let priority = told.priority;
+        if priority > 0 && self.is_left_over(now, source) {
+            return;
+        }
         self.peer_sign_at = Some(now);
         self.advertised_interval = Some(told.interval);
         if priority == 0 {
@@ -122,6 +136,7 @@ impl Seen {
         self.link_heard_at = Some(now);
         self.peer_sign_at = Some(now);
         if standing.master {
+            self.peer_left_at = None;
             self.priority_heard = standing.effective_priority;
             self.master_sign(now);
         }
@@ -144,6 +159,7 @@ impl Seen {
 
     fn peer_gone(&mut self, now: Instant, handed_over: bool) {
         self.peer = None;
+        self.peer_left_at = Some(now);
         if !self.is_third_master() {
             (self.master_died_at, self.master_handed_over) = (Some(now), handed_over);
         }

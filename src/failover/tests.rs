@@ -64,6 +64,41 @@ fn backup_of_a_master_heard_at(millis: u64) -> Seen {
 }
 
 #[test]
+fn a_master_that_only_the_link_tells_of_is_unheard_after_the_down_interval() {
+    // 3.0625 s for priority 240.
+    let mut seen = backup_of_a_master_heard_at(1_000);
+    let is_told = |seen: &mut Seen, millis: u64| {
+        let mut standing = standing(true, true, 240);
+        standing.master_for_ms = millis;
+        seen.heartbeat(at(millis), 9, standing);
+        master_is_unheard(&rules(), seen, at(millis))
+    };
+    assert!(!is_told(&mut seen, 4_062));
+    assert!(is_told(&mut seen, 4_063));
+    assert!(
+        !master_is_unheard(&rules(), &seen, at(4_364)),
+        "the link is silent"
+    );
+    seen.advertisement(at(5_000), PEER, &told(240));
+    assert!(!is_told(&mut seen, 5_100));
+    seen.backup_since = at(8_000);
+    assert!(
+        !is_told(&mut seen, 9_000),
+        "it was master itself, or was paused"
+    );
+}
+
+#[test]
+fn a_peer_that_has_just_become_master_is_not_yet_unheard() {
+    let mut seen = backup_of_a_master_heard_at(1_000);
+    let mut standing = standing(true, true, 240);
+    standing.master_for_ms = 3_000;
+    seen.heartbeat(at(60_000), 9, standing);
+    assert!(!master_is_unheard(&rules(), &seen, at(60_000)));
+    assert!(master_is_unheard(&rules(), &seen, at(60_063)));
+}
+
+#[test]
 fn an_incomplete_node_advertises_a_hundred_less() {
     let seen = Seen::from_start(at(0));
     assert_eq!(effective_priority(&rules(), &seen, at(1)), 140);
@@ -140,8 +175,11 @@ fn a_confirmed_death_is_followed_at_once_and_a_priority_zero_after_the_skew() {
     );
     seen.peer_died(at(10_300));
     assert_eq!(claim_at(&rules(), &seen, at(10_300)), at(10_300));
-    seen.advertisement(at(10_350), PEER, &told(240));
-    assert!(claim_at(&rules(), &seen, at(10_350)) > at(12_000));
+    // Sent before the death, and read after it.
+    seen.advertisement(at(10_600), PEER, &told(240));
+    assert_eq!(claim_at(&rules(), &seen, at(10_600)), at(10_300));
+    seen.advertisement(at(10_601), PEER, &told(240));
+    assert!(claim_at(&rules(), &seen, at(10_601)) > at(12_000));
 }
 
 #[test]

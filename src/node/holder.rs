@@ -7,25 +7,21 @@
 
 mod duties;
 mod hearing;
+mod lapses;
+mod successor;
+mod telling;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use tracing::{info, warn};
-use vrrp::packet::{Counters, Receiver, Warning};
+use vrrp::packet::{Receiver, Warning};
 use vrrp::router::{Reason, Role, Router};
 use vrrp::time::Instant;
 
+use self::successor::Successor;
 use super::Action;
-use crate::command::Standing;
 use crate::failover::{self, Rules, Seen};
-
-/// Workers silent for longer than this (or an advertisement interval, if that is longer) are hung.
-const WORKERS_SILENT_MAX: Duration = Duration::from_secs(1);
-/// A node that has not run for longer than this (or half an interval, if that is longer) was paused:
-/// it looks after things every 100 ms otherwise.
-const PAUSE_MIN: Duration = Duration::from_millis(300);
 
 /// The machine. Without a router it only keeps what was seen, for serving and status.
 pub struct Holder {
@@ -39,13 +35,18 @@ pub struct Holder {
     lease_until: Option<Instant>,
     both_in_sync: bool,
     ran_at: Instant,
+    /// When this process went on after a pause.
+    woke_at: Option<Instant>,
     workers_at: Instant,
     workers_hung: bool,
     interface_up: bool,
     leaving: bool,
+    successor: Successor,
     answered_at: Instant,
     changed: (Role, Instant, String),
     warned: Vec<Warning>,
+    /// The log says that the master's advertisements do not arrive.
+    unheard: bool,
     /// The third router that was last told of.
     third: Option<IpAddr>,
     sent: u64,
@@ -71,13 +72,16 @@ impl Holder {
             lease_until: None,
             both_in_sync: false,
             ran_at: now,
+            woke_at: None,
             workers_at: now,
             workers_hung: false,
             interface_up: true,
             leaving: false,
+            successor: Successor::NotAwaited,
             answered_at: Instant::ZERO,
             changed: (Role::Initialize, now, "not started".to_owned()),
             warned: Vec::new(),
+            unheard: false,
             third: None,
             sent: 0,
             actions: VecDeque::new(),
@@ -192,6 +196,7 @@ impl Holder {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.begin(now);
         self.note_workers(now);
+        self.note_unheard(now);
         self.settle(now);
         if let Some(router) = &mut self.router {
             router.handle_timeout(now);
@@ -222,109 +227,6 @@ impl Holder {
     /// Whether this node is VRRP Master.
     pub const fn is_master(&self) -> bool {
         self.master_since.is_some()
-    }
-
-    /// What heartbeats tell.
-    pub fn standing(&self, now: Instant) -> Standing {
-        Standing {
-            master: self.is_master(),
-            complete: self.seen.complete || !self.rules.has_peer,
-            effective_priority: match self.router {
-                Some(_) => failover::priority_told(&self.rules, &self.seen, now),
-                None => 0,
-            },
-            master_for_ms: self
-                .master_since
-                .map_or(0, |since| now.since(since).as_millis() as u64),
-        }
-    }
-
-    /// Whether the node counts as complete, also beside a neighbour without a link.
-    pub fn counts_as_complete(&self, now: Instant) -> bool {
-        failover::counts_as_complete(&self.rules, &self.seen, now)
-    }
-
-    /// The priority that VRRP advertises; 0 without a router.
-    pub fn effective_priority(&self, now: Instant) -> u8 {
-        self.router.as_ref().map_or(0, |_| {
-            failover::effective_priority(&self.rules, &self.seen, now)
-        })
-    }
-
-    /// Whether clients may be answered.
-    pub fn may_serve(&self, now: Instant) -> bool {
-        failover::may_serve(&self.rules, &self.seen, now, self.is_master())
-    }
-
-    /// The router, for status.
-    pub const fn router(&self) -> Option<&Router> {
-        self.router.as_ref()
-    }
-
-    /// State, time and reason of the last change.
-    pub const fn last_change(&self) -> &(Role, Instant, String) {
-        &self.changed
-    }
-
-    /// Advertisements sent, and what was received, by result.
-    pub fn counters(&self) -> (u64, Option<&Counters>) {
-        (self.sent, self.receiver.as_ref().map(Receiver::counters))
-    }
-
-    /// What is left of the lease, if the address is held.
-    pub fn lease_left(&self, now: Instant) -> Option<Duration> {
-        self.lease_until.map(|until| until.since(now))
-    }
-
-    /// Before every input: what the time alone has decided since the last one.
-    fn begin(&mut self, now: Instant) {
-        self.note_pause(now);
-        self.end_lapsed_lease(now);
-    }
-
-    /// Silence that a paused process did not listen to is none. What was sent meanwhile waits in the
-    /// kernel and may be read only after this: a BACKUP that trusted its timers would take over from
-    /// a master that lives, and serve what it has missed.
-    fn note_pause(&mut self, now: Instant) {
-        let pause = now.since(std::mem::replace(&mut self.ran_at, now));
-        if pause > PAUSE_MIN.max(self.rules.interval / 2) {
-            warn!("this node was paused for {} ms", pause.as_millis());
-            self.seen.backup_since = now;
-        }
-    }
-
-    /// A master whose lease has run out, frozen or without a sign of the workers, is none any more:
-    /// somebody else may hold the address already. This goes before every other input: an answer to
-    /// another master would renew the lease, and requests that waited in the kernel since before
-    /// the freeze would be executed with the newest version.
-    fn end_lapsed_lease(&mut self, now: Instant) {
-        if self.is_master() && self.lease_until.is_some_and(|until| now >= until) {
-            let router = self.router.as_mut().expect("a master has a router");
-            router.become_backup(now, Reason::Caller("the lease ran out"));
-            self.drain(now);
-        }
-    }
-
-    fn may_claim(&self) -> bool {
-        self.interface_up && !self.workers_hung && !self.leaving
-    }
-
-    fn note_workers(&mut self, now: Instant) {
-        let most = self.rules.interval.max(WORKERS_SILENT_MAX);
-        let hung = now.since(self.workers_at) > most;
-        if hung != self.workers_hung {
-            self.workers_hung = hung;
-            if hung {
-                warn!("the workers show no sign of life: the address is not renewed");
-            } else {
-                info!("the workers are back");
-                self.seen.backup_since = now;
-                // A master has not renewed its lease meanwhile: the next interval may be too late.
-                if let Some(router) = &mut self.router {
-                    router.advertise_now(now);
-                }
-            }
-        }
     }
 
     /// After every input: claims the address if that is due, and carries the router's events out.

@@ -1,8 +1,18 @@
 //! Leaving in order: SIGTERM and `twincached failover`.
 //!
-//! Hold new mutations, wait until the peer has everything, tell it to take over, write out the
-//! answers, close the connections over the virtual address, remove it, priority 0. Every step is
-//! bounded: a peer or a client that does not follow cannot keep the node from leaving.
+//! ```text
+//! Draining ──the peer has everything──> Quieting ──no request is executed──> Flushing
+//!    │                                                          the peer has everything │
+//!    │ not master, or no peer in sync                                              HandingOver
+//!    └───────────────────────────────> Closing <────────────── the peer is master ──────┘
+//!                                         └──connections are closed──> address removed, priority 0
+//! ```
+//!
+//! The address goes only when the peer has announced it as its own: a client that is told to connect
+//! anew does so at once, and what it sends to a host that has no such address any more is answered
+//! by nobody, which costs it a second (the first retransmission of TCP). Every step is bounded: a
+//! peer or a client that does not follow cannot keep the node from leaving. A node that was only asked
+//! to hand over stays master if the peer does not take over.
 
 use std::time::Duration;
 
@@ -10,10 +20,15 @@ use tracing::{info, warn};
 use vrrp::time::Instant;
 
 use super::{Action, Node};
+use crate::command::Hold;
 use crate::replication::Peer;
 
 /// The peer has this long to acknowledge what it lacks.
 const DRAIN_MAX: Duration = Duration::from_secs(2);
+/// Workers have this long to stop executing requests. One that hangs does not.
+const QUIET_MAX: Duration = Duration::from_millis(100);
+/// The peer has this long to become master. It needs milliseconds, or is dead.
+const HAND_OVER_MAX: Duration = Duration::from_millis(300);
 /// Connections have this long to take their answers.
 const CLOSE_MAX: Duration = Duration::from_millis(300);
 
@@ -21,18 +36,24 @@ const CLOSE_MAX: Duration = Duration::from_millis(300);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Leaving {
     No,
-    Draining { until: Instant, exit: bool },
-    Closing { until: Instant, exit: bool },
+    Going {
+        step: Step,
+        /// Then the next step comes, whatever happened.
+        until: Instant,
+        /// The process ends.
+        exit: bool,
+    },
     Done,
 }
 
-impl Leaving {
-    pub const fn poll_timeout(self) -> Option<Instant> {
-        match self {
-            Leaving::No | Leaving::Done => None,
-            Leaving::Draining { until, .. } | Leaving::Closing { until, .. } => Some(until),
-        }
-    }
+/// What is waited for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Step {
+    Draining,
+    Quieting,
+    Flushing,
+    HandingOver,
+    Closing,
 }
 
 /// Why a node does not hand over.
@@ -62,15 +83,12 @@ impl std::fmt::Display for Refused {
 impl Node {
     /// SIGTERM: leaves and ends with [`Action::Exit`].
     pub fn leave(&mut self, now: Instant) {
-        match self.leaving {
+        match &mut self.leaving {
             Leaving::No => {
                 info!("leaving");
                 self.begin_leaving(now, true);
             }
-            Leaving::Draining { until, .. } => {
-                self.leaving = Leaving::Draining { until, exit: true };
-            }
-            Leaving::Closing { until, .. } => self.leaving = Leaving::Closing { until, exit: true },
+            Leaving::Going { exit, .. } => *exit = true,
             Leaving::Done => {}
         }
         self.settle(now);
@@ -106,70 +124,150 @@ impl Node {
     pub const fn is_exiting(&self) -> bool {
         matches!(
             self.leaving,
-            Leaving::Draining { exit: true, .. }
-                | Leaving::Closing { exit: true, .. }
-                | Leaving::Done
+            Leaving::Going { exit: true, .. } | Leaving::Done
         )
     }
 
-    /// The connections over a virtual address are closed.
-    pub fn connections_closed(&mut self, now: Instant) {
-        if let Leaving::Closing { exit, .. } = self.leaving {
-            self.leaving = if exit { Leaving::Done } else { Leaving::No };
-            self.holder.leave(now, exit);
-            while let Some(action) = self.holder.poll_action() {
-                self.actions.push_back(action);
-            }
-            self.actions.push_back(if exit {
-                Action::Exit
-            } else {
-                Action::HoldMutations(false)
-            });
+    /// No request is executed any more, and what could be answered is.
+    pub fn requests_held(&mut self, now: Instant) {
+        if self.is_at(Step::Quieting) {
+            self.enter(Step::Flushing, now + DRAIN_MAX);
         }
         self.settle(now);
     }
 
-    fn begin_leaving(&mut self, now: Instant, exit: bool) {
-        self.leaving = Leaving::Draining {
-            until: now + DRAIN_MAX,
-            exit,
-        };
-        self.actions.push_back(Action::HoldMutations(true));
+    /// The connections over a virtual address are closed.
+    pub fn connections_closed(&mut self, now: Instant) {
+        if self.is_at(Step::Closing) {
+            self.end_leaving(now);
+        }
+        self.settle(now);
+    }
+
+    /// When [`Node::handle_timeout`] has to go on with the leaving.
+    pub(super) fn leaving_timeout(&self) -> Option<Instant> {
+        match self.leaving {
+            Leaving::No | Leaving::Done => None,
+            Leaving::Going { step, until, .. } => match self.holder.successor_at() {
+                Some(at) if step == Step::HandingOver => Some(at.min(until)),
+                Some(_) | None => Some(until),
+            },
+        }
+    }
+
+    /// The peer hands the address back while we have not finished leaving.
+    pub(super) fn take_back(&mut self, now: Instant) {
+        let stays = matches!(self.leaving, Leaving::Going { exit: false, .. });
+        if stays && (self.is_at(Step::HandingOver) || self.is_at(Step::Closing)) {
+            self.end_leaving(now);
+        }
     }
 
     pub(super) fn go_on_leaving(&mut self, now: Instant) {
-        match self.leaving {
-            Leaving::Draining { until, exit } => {
-                let drained = self
-                    .peer
-                    .as_ref()
-                    .is_none_or(|peer| peer.is_drained(&self.store));
-                if !drained && now < until {
-                    return;
-                }
-                if !drained {
-                    warn!("leaving although the peer lacks some changes");
-                }
-                if let Some(peer) = self.peer.as_mut().filter(|peer| drained && is_synced(peer)) {
-                    peer.hand_over();
-                }
-                self.leaving = Leaving::Closing {
-                    until: now + CLOSE_MAX,
-                    exit,
-                };
-                self.actions.push_back(Action::CloseConnections);
-            }
-            Leaving::Closing { until, .. } if now >= until => self.connections_closed(now),
+        let Leaving::Going { step, until, exit } = self.leaving else {
+            return;
+        };
+        let is_late = now >= until;
+        match step {
+            Step::Draining if self.is_drained() || is_late => self.end_draining(now),
+            Step::Quieting if is_late => self.enter(Step::Flushing, now + DRAIN_MAX),
+            Step::Flushing if self.is_drained() || is_late => self.end_flushing(now),
+            Step::HandingOver if self.has_successor(now) || is_late && exit => self.close(now),
+            Step::HandingOver if is_late => self.stay(),
             // The other node has taken over, and with the address the connections went. One that
             // lingers must not keep us leaving: the address may be handed back meanwhile.
-            Leaving::Closing { exit: false, .. } if !self.holder.is_master() => {
-                self.connections_closed(now);
-            }
-            Leaving::Closing { .. } | Leaving::No | Leaving::Done => {}
+            Step::Closing if is_late || !exit && !self.holder.is_master() => self.end_leaving(now),
+            Step::Draining
+            | Step::Quieting
+            | Step::Flushing
+            | Step::HandingOver
+            | Step::Closing => {}
         }
     }
-}
 
-fn is_synced(peer: &Peer) -> bool {
-    peer.is_connected() && peer.peer_is_in_sync()
+    fn is_at(&self, wanted: Step) -> bool {
+        matches!(self.leaving, Leaving::Going { step, .. } if step == wanted)
+    }
+
+    fn enter(&mut self, step: Step, until: Instant) {
+        let exit = self.is_exiting();
+        self.leaving = Leaving::Going { step, until, exit };
+    }
+
+    fn begin_leaving(&mut self, now: Instant, exit: bool) {
+        self.leaving = Leaving::Going {
+            step: Step::Draining,
+            until: now + DRAIN_MAX,
+            exit,
+        };
+        self.actions.push_back(Action::Hold(Hold::Mutations));
+    }
+
+    fn is_drained(&self) -> bool {
+        let drained = |peer: &Peer| peer.is_drained(&self.store);
+        self.peer.as_ref().is_none_or(drained)
+    }
+
+    fn end_draining(&mut self, now: Instant) {
+        let drained = self.is_drained();
+        if !drained {
+            warn!("leaving although the peer lacks some changes");
+        }
+        if drained && self.has_heir() {
+            self.enter(Step::Quieting, now + QUIET_MAX);
+            self.actions.push_back(Action::Hold(Hold::Everything));
+        } else {
+            self.close(now);
+        }
+    }
+
+    /// The peer also has what was executed before every worker knew of the leaving.
+    fn end_flushing(&mut self, now: Instant) {
+        let (heir, drained) = (self.has_heir(), self.is_drained());
+        match self.peer.as_mut().filter(|_| heir && drained) {
+            Some(peer) => {
+                peer.hand_over();
+                self.holder.await_successor();
+                self.enter(Step::HandingOver, now + HAND_OVER_MAX);
+            }
+            None => self.close(now),
+        }
+    }
+
+    /// There is an address to give, and somebody to take it.
+    fn has_heir(&self) -> bool {
+        let is_synced = |peer: &Peer| peer.is_connected() && peer.peer_is_in_sync();
+        self.holder.is_master() && self.peer.as_ref().is_some_and(is_synced)
+    }
+
+    fn has_successor(&self, now: Instant) -> bool {
+        let at = self.holder.successor_at();
+        !self.holder.is_master() || at.is_some_and(|at| now >= at)
+    }
+
+    /// The peer has died meanwhile, or cannot hold the address.
+    fn stay(&mut self) {
+        warn!("the peer did not take over: this node stays master");
+        self.leaving = Leaving::No;
+        self.holder.cease_awaiting();
+        self.actions.push_back(Action::Hold(Hold::Nothing));
+    }
+
+    fn close(&mut self, now: Instant) {
+        self.enter(Step::Closing, now + CLOSE_MAX);
+        self.actions.push_back(Action::CloseConnections);
+    }
+
+    fn end_leaving(&mut self, now: Instant) {
+        let exit = self.is_exiting();
+        self.leaving = if exit { Leaving::Done } else { Leaving::No };
+        self.holder.leave(now, exit);
+        while let Some(action) = self.holder.poll_action() {
+            self.actions.push_back(action);
+        }
+        self.actions.push_back(match exit {
+            true => Action::Exit,
+            false => Action::Hold(Hold::Nothing),
+        });
+    }
 }

@@ -24,7 +24,7 @@ pub use self::leaving::Refused;
 pub use self::status::{
     CatchUpStatus, ReplicationStatus, Status, StoreStatus, VrrpStatus, role_name,
 };
-use crate::command::Conflicts;
+use crate::command::{Conflicts, Hold};
 use crate::replication::{Event, Peer, SessionId, Settings};
 use crate::store::Store;
 
@@ -66,8 +66,9 @@ pub enum Action {
         /// The effective priority.
         priority: u8,
     },
-    /// Execute mutations of clients or, while leaving, do not.
-    HoldMutations(bool),
+    /// What of the clients' requests waits from now on. Where everything does, call
+    /// [`Node::requests_held`] once no worker executes any and what could be answered is.
+    Hold(Hold),
     /// Write out the answers of connections over a virtual address and close them, within a
     /// fraction of a second; then call [`Node::connections_closed`].
     CloseConnections,
@@ -215,11 +216,7 @@ impl Node {
     /// When to call [`Node::handle_timeout`] at the latest.
     pub fn poll_timeout(&self, now: Instant) -> Instant {
         let peer = self.peer.as_ref().and_then(Peer::poll_timeout);
-        let times = [
-            peer,
-            self.holder.poll_timeout(now),
-            self.leaving.poll_timeout(),
-        ];
+        let times = [peer, self.holder.poll_timeout(now), self.leaving_timeout()];
         times
             .into_iter()
             .flatten()
@@ -262,6 +259,7 @@ impl Node {
         let standing = self.holder.standing(now);
         if let Some(peer) = &mut self.peer {
             peer.set_standing(standing);
+            peer.set_unheard(self.holder.master_is_unheard());
         }
     }
 
@@ -309,9 +307,7 @@ impl Node {
             Event::ProcessDied => self.holder.handle_peer_died(now),
             Event::HandedOver => {
                 // It gives the address back while the last of our clients still linger.
-                if matches!(self.leaving, Leaving::Closing { exit: false, .. }) {
-                    self.connections_closed(now);
-                }
+                self.take_back(now);
                 self.holder.handle_handed_over(now);
             }
             Event::PeerInSync | Event::InSync => {

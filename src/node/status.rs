@@ -69,6 +69,10 @@ pub struct VrrpStatus {
     pub master_heard_ms: Option<u64>,
     /// Milliseconds between two advertisements, as configured.
     pub advertisement_interval_ms: u64,
+    /// The peer is master, as the link says, and none of its advertisements arrive.
+    pub master_unheard: bool,
+    /// This node is master, and the peer says over the link that it hears no advertisement.
+    pub unheard_by_peer: bool,
     /// Advertisements sent.
     pub advertisements_sent: u64,
     /// Advertisements accepted.
@@ -223,6 +227,8 @@ impl Node {
             master_priority: heard.map(|heard| heard.priority),
             master_heard_ms: heard.map(|heard| now.since(heard.at).as_millis() as u64),
             advertisement_interval_ms: self.settings.advertisement_interval_ms.into(),
+            master_unheard: self.holder.master_is_unheard(),
+            unheard_by_peer: self.holder.is_master() && self.is_unheard_by_peer(),
             advertisements_sent: sent,
             received: named.iter().find(accepted).map_or(0, |(_, count)| *count),
             rejected: named
@@ -231,6 +237,11 @@ impl Node {
                 .copied()
                 .collect(),
         })
+    }
+
+    fn is_unheard_by_peer(&self) -> bool {
+        let connected = self.peer.as_ref().filter(|peer| peer.is_connected());
+        connected.is_some_and(|peer| peer.figures().unheard_by_peer)
     }
 
     fn replication_status(&self, now: Instant, counters: &Counters) -> Option<ReplicationStatus> {

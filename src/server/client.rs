@@ -7,7 +7,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use vrrp::time::Instant;
 
@@ -222,7 +221,7 @@ impl Client {
             facts: &shared.facts,
             process: process::figures,
             section: &section,
-            leaving: shared.leaving.load(Ordering::Acquire),
+            hold: shared.hold(),
             passwords: passwords.as_deref(),
         };
         act(&mut self.connection, &context, &mut self.output);

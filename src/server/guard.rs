@@ -3,12 +3,14 @@
 //! It is started before any socket is opened, so it holds none of the server's descriptors, and
 //! reads a pipe whose other end only the server has. One byte tells whether the server is master.
 //! When the pipe ends without a farewell, the server is dead, however it died: the guard waits until
-//! nothing of it is left, removes the addresses and, if the server was master, sends priority 0. The
-//! lease does the same later, should the guard die too.
+//! nothing of it is left and removes the addresses. If the server was master, it sends priority 0
+//! before, and waits a moment for the new one. The lease does the same later, should the guard die
+//! too.
+
+mod farewell;
 
 use std::ffi::CStr;
 use std::io::{self, Read, Write};
-use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
@@ -18,11 +20,11 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{PidfdFlags, getppid, pidfd_open};
 use tracing::warn;
-use vrrp::linux::{Addresses, Interface, VrrpSocket};
-use vrrp::packet::{Advertisement, Authentication, Delivery, Version};
+use vrrp::linux::{Addresses, Interface};
 
+use self::farewell::Farewell;
 use super::{log, privileges};
-use crate::config::{Guard, VrrpVersion};
+use crate::config::Guard;
 
 const MASTER: u8 = b'M';
 const BACKUP: u8 = b'B';
@@ -143,10 +145,7 @@ pub fn run(guard: &Guard) -> ExitCode {
             Err(_) => break,
         }
     }
-    if let Some(server) = server {
-        await_end(&server);
-    }
-    match give_up(guard, index.ok(), master) {
+    match give_up(guard, index.ok(), server.as_ref(), master) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::tell(format_args!("twincached guard: {error}"));
@@ -164,46 +163,41 @@ fn await_end(server: &OwnedFd) {
     let _ended = poll(&mut [PollFd::new(server, PollFlags::IN)], Some(&timeout));
 }
 
-/// The server is dead: removes the addresses, and as master tells the others.
+/// The server is dead: as master tells the others and lets one of them take over, then removes the
+/// addresses.
 fn give_up(
     guard: &Guard,
     index: Option<u32>,
+    server: Option<&OwnedFd>,
     master: bool,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let name = index.and_then(present_name);
     let interface = Interface::find(name.as_deref().unwrap_or(&guard.interface))?;
     let mut addresses = Addresses::open()?;
+    let mut farewell = master.then(|| Farewell::open(guard, &interface));
+    if let Some(server) = server {
+        await_end(server);
+    }
+    let mut succeeded = false;
+    if let Some(Ok(farewell)) = &mut farewell
+        && farewell.say().is_ok()
+    {
+        succeeded = farewell.await_successor();
+    }
     for address in &guard.addresses {
         addresses.remove(interface.index, address.address, address.prefix_len)?;
     }
-    if !master {
+    let Some(farewell) = farewell else {
         return Ok(());
-    }
+    };
     log::tell(format_args!(
         "twincached guard: the server died as master; its address is removed"
     ));
-    let virtual_ips: Vec<IpAddr> = guard.addresses.iter().map(|a| a.address).collect();
-    let source = interface.primary(&virtual_ips);
-    let source = source.ok_or("the interface has no address to advertise from")?;
-    let delivery = match guard.unicast_peer {
-        Some(peer) => Delivery::Unicast { peer },
-        None => Delivery::Multicast,
-    };
-    let farewell = Advertisement {
-        version: match guard.version {
-            VrrpVersion::Two => Version::V2,
-            VrrpVersion::Three => Version::V3,
-        },
-        virtual_router_id: guard.virtual_router_id,
-        priority: 0,
-        interval: guard.advertisement_interval,
-        addresses: virtual_ips,
-        authentication: guard
-            .password
-            .map_or(Authentication::None, Authentication::Password),
-    };
-    let message = farewell.encode(source, delivery.destination(source))?;
-    VrrpSocket::open(&interface, source, delivery)?.send(&message)?;
+    let farewell = farewell?;
+    if succeeded {
+        // A new master that hears it announces once more: both have answered ARP until now.
+        farewell.say()?;
+    }
     Ok(())
 }
 

@@ -41,8 +41,6 @@ use crate::replication::{Refusals, SessionId};
 
 /// Bytes taken from one connection before the others get their turn.
 const READ_BYTES: usize = 256 * 1024;
-/// While connections close, how often it is looked whether they have.
-const CLOSING_POLL: Duration = Duration::from_millis(1);
 /// The status that others see is renewed this often.
 const PUBLISH_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -93,6 +91,7 @@ pub(super) async fn run(parts: Parts) {
         dialling: None,
         sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
         published_at: Instant::ZERO,
+        quieting: false,
         closing: false,
         left: false,
         peer_addresses: PeerAddresses::of(parts.peer.as_ref(), resolver.clone()),
@@ -115,6 +114,8 @@ struct Link {
     dialling: Option<Dial>,
     sleep: Pin<Box<Sleep>>,
     published_at: Instant,
+    /// Waits until no worker executes requests.
+    quieting: bool,
     /// Waits for the connections over a virtual address to close.
     closing: bool,
     left: bool,
@@ -166,17 +167,15 @@ impl Link {
             .shared
             .clock
             .until(self.parts.node.poll_timeout(self.now()));
-        let until = if self.closing {
-            until.min(CLOSING_POLL)
-        } else {
-            until
-        };
         // The timer has a resolution of a millisecond and never fires early.
         self.sleep
             .as_mut()
             .reset(tokio::time::Instant::now() + until);
         let shared = self.parts.shared.clone();
         shared.link_is_looking();
+        if self.is_quiet() || self.is_closed() {
+            return Input::Woken;
+        }
         if self.parts.node.has_work_for_link() && !self.all_busy() {
             return self.input_that_waits().await;
         }
@@ -275,7 +274,11 @@ impl Link {
             node.set_workers_at(self.parts.shared.slowest_worker_at());
             node.handle_timeout(now);
         }
-        if self.closing && self.connections_are_closed() {
+        if self.is_quiet() {
+            self.quieting = false;
+            self.parts.node.requests_held(now);
+        }
+        if self.is_closed() {
             self.closing = false;
             self.parts.node.connections_closed(now);
         }
@@ -287,9 +290,17 @@ impl Link {
         }
     }
 
-    fn connections_are_closed(&self) -> bool {
+    /// The end of requests was waited for, and is there.
+    fn is_quiet(&self) -> bool {
+        self.quieting && self.parts.shared.rounds.is_over()
+    }
+
+    /// The end of connections was waited for, and is there.
+    fn is_closed(&self) -> bool {
         let shared = &self.parts.shared;
-        if self.parts.node.is_exiting() {
+        if !self.closing {
+            false
+        } else if self.parts.node.is_exiting() {
             Facts::of(&shared.facts.curr_connections) == 0
         } else {
             shared.virtual_connections.is_empty()

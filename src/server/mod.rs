@@ -35,6 +35,7 @@ mod pid_file;
 mod pinned;
 mod privileges;
 mod process;
+mod rounds;
 mod sections;
 mod setup;
 mod shared;

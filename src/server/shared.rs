@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
@@ -11,7 +11,9 @@ use vrrp::time::Instant;
 use super::accept_queues::AcceptQueues;
 use super::clock::Clock;
 use super::door::Door;
+use super::rounds::Rounds;
 use super::virtual_connections::VirtualConnections;
+use crate::command::Hold;
 use crate::connection::{Facts, Passwords};
 use crate::node::Status;
 use crate::store::Store;
@@ -32,8 +34,10 @@ pub struct Shared {
     pub virtual_connections: VirtualConnections,
     /// Connections that nobody has taken yet, over any address.
     pub accept_queues: AcceptQueues,
-    /// Mutations of clients are not executed: the node is leaving.
-    pub leaving: AtomicBool,
+    /// What waits while the node hands over: a [`Hold`].
+    hold: AtomicU8,
+    /// Whether the workers heed it.
+    pub rounds: Rounds,
     /// Connections end once their answers are out.
     pub closing: Closing,
     /// Who may connect, where not everybody may (`-Y`).
@@ -71,6 +75,11 @@ impl Closing {
         self.all.store(all, Ordering::Release);
     }
 
+    /// Whether the node thread waits for connections to end.
+    fn has_begun(&self) -> bool {
+        self.virtual_ones.load(Ordering::Acquire)
+    }
+
     /// The node goes on.
     pub fn end(&self) {
         self.virtual_ones.store(false, Ordering::Release);
@@ -102,7 +111,8 @@ impl Shared {
             lease_until: AtomicU64::new(0),
             virtual_connections: VirtualConnections::default(),
             accept_queues: AcceptQueues::default(),
-            leaving: AtomicBool::new(false),
+            hold: AtomicU8::new(Hold::Nothing as u8),
+            rounds: Rounds::new(workers),
             closing: Closing::default(),
             passwords: RwLock::new(None),
             workers_at: (0..workers).map(|_| AtomicU64::new(now)).collect(),
@@ -127,6 +137,28 @@ impl Shared {
     /// Moves the end of the lease; [`Instant::ZERO`] ends it.
     pub fn set_lease(&self, until: Instant) {
         self.lease_until.store(until.as_nanos(), Ordering::Release);
+    }
+
+    /// What waits now.
+    pub fn hold(&self) -> Hold {
+        Hold::from_u8(self.hold.load(Ordering::Acquire))
+    }
+
+    /// Lets requests wait, or go on, and every connection look at once.
+    pub fn set_hold(&self, hold: Hold) {
+        self.hold.store(hold as u8, Ordering::Release);
+        if hold == Hold::Nothing {
+            self.closing.end();
+        }
+        self.rounds.ask();
+        self.wake_all();
+    }
+
+    /// A connection has ended: the node thread may be waiting for the last one.
+    pub fn connection_ended(&self) {
+        if self.closing.has_begun() {
+            self.wake_link();
+        }
     }
 
     /// Changes were made: wakes the node thread, unless it is awake already.

@@ -77,6 +77,7 @@ impl Turns {
                 Err(error) => panic!("a worker waits for its sockets: {error}"),
             }
             let visit = door.answer();
+            let round = shared.rounds.asked();
             let now = shared.clock.now();
             shared.workers_at[self.number].store(now.as_nanos(), Ordering::Release);
             events.iter().for_each(|event| self.take(event));
@@ -89,6 +90,9 @@ impl Turns {
             door.expect_waiting();
             self.turn(now);
             door.settle_waiting(!self.waiting.is_empty());
+            if shared.rounds.finish(self.number, round) {
+                shared.wake_link();
+            }
         }
     }
 
@@ -129,6 +133,7 @@ impl Turns {
             if let Err(error) = self.admit(accepted, now) {
                 let facts = &self.lent.shared.facts;
                 facts.curr_connections.fetch_sub(1, Ordering::Relaxed);
+                self.lent.shared.connection_ended();
                 tracing::warn!("a client connection could not be served: {error}");
             }
         }
@@ -273,5 +278,7 @@ impl Turns {
         facts
             .observers
             .disconnected(shared.unix_us(), &client.who, reason);
+        drop(client);
+        shared.connection_ended();
     }
 }

@@ -49,7 +49,7 @@ umount -l /.old
 # as its credentials, has to reach that.
 mount --make-rshared /
 exec env -i container=lab PATH=/usr/sbin:/usr/bin:/sbin:/bin \\
-    /lib/systemd/systemd --system --log-target=console --log-level=notice --show-status=no
+    /lib/systemd/systemd --system --log-level=notice --show-status=no
 """
 
 
@@ -76,19 +76,22 @@ def file_system():
     if not made.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         half = CACHE / f"{recipe}.{os.getpid()}"
-        command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", RELEASE, half]
-        done = subprocess.run(
-            [*map(str, command), *mirror()],
-            env=os.environ | {"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=600,
-        )
-        if done.returncode != 0:
+        # In namespaces of its own: one that is killed must leave neither processes nor mounts.
+        apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+        make = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", RELEASE, half]
+        command = [*apart, *make]
+        try:
+            done = subprocess.run(
+                [*map(str, command), *mirror()],
+                env=os.environ | {"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            assert done.returncode == 0, f"no Debian could be made:\n{done.stdout[-3000:]}"
+            half.rename(made)
+        finally:
             shutil.rmtree(half, ignore_errors=True)
-            raise AssertionError(f"no Debian could be made:\n{done.stdout[-3000:]}")
-        half.rename(made)
     return made
 
 

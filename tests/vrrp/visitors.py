@@ -1,8 +1,8 @@
 """Clients that connect, change something and leave, as PHP does for each page.
 
 `python visitors.py ADDRESS`, inside the client's namespace. When its standard input closes it
-prints how many visits had all their answers and how many were forgotten: accepted, but neither
-answered nor ended.
+prints how many visits had all their answers, how many were forgotten: accepted, but neither
+answered nor ended, and how many were late: nobody answered their first packet.
 """
 
 import json
@@ -17,6 +17,7 @@ VISITORS = 30
 # A connection attempt that met nobody is repeated by TCP after one second. One that was accepted
 # and forgotten waits for ever.
 FORGOTTEN_SECONDS = 4
+LATE_SECONDS = 0.95
 
 
 class Visitor(threading.Thread):
@@ -24,7 +25,7 @@ class Visitor(threading.Thread):
 
     def __init__(self, number, address):
         super().__init__(daemon=True)
-        self.answered, self.forgotten, self.leaving = 0, 0, False
+        self.answered, self.forgotten, self.late, self.leaving = 0, 0, 0, False
         self._address = address
         key = f"visitor-{number}"
         self._requests = [
@@ -48,7 +49,9 @@ class Visitor(threading.Thread):
     def _visit(self):
         with socket.socket() as connection:
             connection.settimeout(FORGOTTEN_SECONDS)
+            asked = time.monotonic()
             connection.connect((self._address, PORT))
+            self.late += time.monotonic() - asked > LATE_SECONDS
             for request in self._requests:
                 connection.sendall(request.encode())
                 if not connection.recv(4096):
@@ -66,9 +69,8 @@ def main():
         visitor.leaving = True
     for visitor in visitors:
         visitor.join()
-    answered = sum(visitor.answered for visitor in visitors)
-    forgotten = sum(visitor.forgotten for visitor in visitors)
-    print(json.dumps({"answered": answered, "forgotten": forgotten}))
+    names = ("answered", "forgotten", "late")
+    print(json.dumps({name: sum(getattr(v, name) for v in visitors) for name in names}))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ use vrrp::time::Instant;
 
 use super::super::Action;
 use super::Holder;
+use super::successor::Successor;
 
 /// The shortest lease: the kernel counts lifetimes in whole seconds.
 const LEASE_MIN: Duration = Duration::from_secs(1);
@@ -36,6 +37,7 @@ impl Holder {
             Event::Announce => self.actions.push_back(Action::Announce),
             Event::RemoveAddresses => {
                 self.master_since = None;
+                self.successor = Successor::NotAwaited;
                 self.lease_until = None;
                 self.actions.push_back(Action::ResetConnections);
                 self.actions.push_back(Action::RemoveAddresses);

@@ -73,6 +73,15 @@ impl Holder {
             router.handle_advertisement(now, source, advertisement);
             return;
         };
+        if self.successor.is_awaited() && !self.seen.is_third(source) && advertisement.priority > 0
+        {
+            self.successor.advertises(now);
+            return;
+        }
+        if advertisement.priority == 0 {
+            // Who leaves may have told the neighbours that the address is still there.
+            router.announce_now(now);
+        }
         match failover::rival(&self.rules, &self.seen, now, master_since, source) {
             Rival::Better => {
                 router.become_backup(now, Reason::Caller("the peer is the better master"))
@@ -86,6 +95,24 @@ impl Holder {
                     self.concede(now);
                 }
             }
+        }
+    }
+
+    /// VRRP may be blocked where the link is not. All is well then, until the link breaks too.
+    pub(super) fn note_unheard(&mut self, now: Instant) {
+        let backup = self.router.is_some() && !self.is_master() && self.interface_up;
+        let unheard = backup && failover::master_is_unheard(&self.rules, &self.seen, now);
+        if std::mem::replace(&mut self.unheard, unheard) == unheard {
+            return;
+        }
+        if unheard {
+            warn!(
+                "vrrp: the peer is master, as the link says, but none of its advertisements arrive: \
+                 let IP protocol 112 through, or set unicast_peer on both hosts where multicast is \
+                 filtered; should the link break too, both would be master"
+            );
+        } else if backup {
+            info!("vrrp: the advertisements of the master arrive again");
         }
     }
 
@@ -125,7 +152,11 @@ impl Holder {
     pub fn handle_heartbeat(&mut self, now: Instant, node_id: u64, standing: Standing) {
         self.begin(now);
         self.seen.heartbeat(now, node_id, standing);
-        if let (Some(since), true) = (self.master_since, standing.master) {
+        if self.successor.is_awaited() {
+            if standing.master {
+                self.successor.is_told(now);
+            }
+        } else if let (Some(since), true) = (self.master_since, standing.master) {
             match failover::yields_as_master(&self.rules, &self.seen, now, since) {
                 Some(true) => {
                     let router = self.router.as_mut().expect("a master has a router");
@@ -162,10 +193,14 @@ impl Holder {
         self.settle(now);
     }
 
-    /// The peer has handed over.
+    /// The peer has handed over. It does not wait for one that was paused, and is master all the same.
     pub fn handle_handed_over(&mut self, now: Instant) {
         self.begin(now);
-        self.seen.peer_handed_over(now);
+        if self.has_just_woken(now) {
+            info!("this node was paused when the peer handed over: it does not take over");
+        } else {
+            self.seen.peer_handed_over(now);
+        }
         self.settle(now);
     }
 }

@@ -1,11 +1,10 @@
 //! What the node wants done: addresses, connections, ports.
 
-use std::sync::atomic::Ordering;
-
 use tracing::info;
 use vrrp::time::Instant;
 
 use super::Link;
+use crate::command::Hold;
 use crate::node::Action;
 use crate::server::address::Order;
 
@@ -56,12 +55,9 @@ impl Link {
                 }
                 self.publish(now);
             }
-            Action::HoldMutations(hold) => {
-                shared.leaving.store(hold, Ordering::Release);
-                if !hold {
-                    shared.closing.end();
-                }
-                shared.wake_all();
+            Action::Hold(hold) => {
+                shared.set_hold(hold);
+                self.quieting = hold == Hold::Everything;
             }
             Action::CloseConnections => {
                 shared.closing.begin(self.parts.node.is_exiting());

@@ -115,6 +115,8 @@ impl Acceptor {
             let now = self.shared.clock.now();
             if !self.shared.lease_holds(now) || self.shared.closing.applies(true) {
                 SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
+                drop(registration);
+                self.shared.connection_ended();
                 return Ok(());
             }
             Some(registration)

@@ -1,5 +1,7 @@
 //! Bounds of time and memory on each host by itself.
 
+use twincached::command::Hold;
+
 use super::super::host::{ACKNOWLEDGE_TIMEOUT_MS, Host};
 use super::super::world::{MS, SECOND, World};
 
@@ -53,7 +55,7 @@ impl World {
             }
             let host = self.host_of_client(index);
             let process = host.and_then(|host| self.hosts[host].process.as_ref());
-            if process.is_none_or(|process| process.leaving) {
+            if process.is_none_or(|process| process.hold != Hold::Nothing) {
                 // A reset is on its way, or it is waited for the peer to have everything.
                 self.clients[index].asked_at = self.now;
             }

@@ -50,7 +50,7 @@ fn context(process: &Process) -> Context<'_> {
         facts: &process.facts,
         process: no_figures,
         section: &|_| Vec::new(),
-        leaving: process.leaving,
+        hold: process.hold,
         passwords: None,
     }
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use twincached::command::Hold;
 use twincached::connection::{Facts, Settings as FactSettings};
 use twincached::failover::{JOIN_HOLD_EXTRA, Rules};
 use twincached::node::{Holder, Node, Status};
@@ -39,9 +40,11 @@ pub struct Process {
     pub has_synced: bool,
     pub(super) started_at: u64,
     pub lease_until: Instant,
-    pub leaving: bool,
+    pub hold: Hold,
     pub(super) closing_virtual: bool,
     pub(super) closing_all: bool,
+    /// Was told to hold all requests, and has not said yet that it does.
+    pub(super) quieting: bool,
     /// Waits for connections to close.
     pub(super) closing: bool,
     pub ports_open: bool,
@@ -132,9 +135,10 @@ impl World {
             has_synced: false,
             started_at: self.now,
             lease_until: Instant::ZERO,
-            leaving: false,
+            hold: Hold::Nothing,
             closing_virtual: false,
             closing_all: false,
+            quieting: false,
             closing: false,
             ports_open: false,
             role: Role::Initialize,

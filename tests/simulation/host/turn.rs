@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use twincached::command::Hold;
 use twincached::node::Action;
 use vrrp::time::Instant;
 
@@ -64,6 +65,9 @@ impl World {
             process.node.set_workers_at(process.workers_at);
             process.node.handle_timeout(now);
         }
+        if std::mem::take(&mut process.quieting) {
+            process.node.requests_held(now);
+        }
         if process.closing && process.are_connections_closed() {
             process.closing = false;
             process.node.connections_closed(now);
@@ -92,7 +96,7 @@ impl World {
         let now = self.local(host);
         let process = self.hosts[host].process.as_mut().expect("it runs");
         let mut at = process.node.poll_timeout(now);
-        if process.closing {
+        if process.closing || process.quieting {
             at = at.min(now + Duration::from_millis(1));
         }
         process.spins = if at <= now { process.spins + 1 } else { 0 };
@@ -151,9 +155,10 @@ impl World {
             Action::Advertise(message) => self.order(host, Order::Advertise(message)),
             Action::Announce => self.order(host, Order::Announce),
             Action::Changed { role, .. } => process.role = role,
-            Action::HoldMutations(hold) => {
-                process.leaving = hold;
-                if !hold {
+            Action::Hold(hold) => {
+                process.hold = hold;
+                process.quieting = hold == Hold::Everything;
+                if hold == Hold::Nothing {
                     process.closing_virtual = false;
                     process.closing_all = false;
                 }
