@@ -8,7 +8,7 @@ from lab import ip
 LEASE_MAX = 2.3 + 0.4
 # P5 with a margin for two cores that run several labs at once: a dead process; a host that is gone,
 # after two intervals and the Skew_Time of priority 200. Without the second witness, the link, it
-# would be three intervals: 2.8 s, counted from a heartbeat just before the fault.
+# would be three intervals: 2.9 s, counted from a heartbeat just before the fault.
 PROCESS_DEATH_MAX = 0.3 + 0.4
 HOST_DEATH_MAX = 2.22 + 0.48
 # P6: two hosts never serve for longer.
