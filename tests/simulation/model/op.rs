@@ -167,8 +167,13 @@ fn counted(
         let digits = Value::of(number.to_string().as_bytes());
         return Some(State::item(digits, 0, life, at));
     }
-    let number = next_number(state, down, by)?;
-    let counted = state.changed(|_| number.to_string().into_bytes())?;
+    let number = next_number(state, down, by)?.to_string();
+    // Written over the old number where it fits, and the stale mark stays.
+    let fits = state.value_len().is_some_and(|len| number.len() <= len);
+    let mut counted = state.changed(|_| number.into_bytes())?;
+    if fits && state.is_stale() {
+        counted = counted.marked_stale();
+    }
     match life {
         Some(life) => counted.living(life, at),
         None => Some(counted),

@@ -66,6 +66,19 @@ impl State {
         }
     }
 
+    /// Bytes of the value.
+    pub fn value_len(&self) -> Option<usize> {
+        match self {
+            State::Absent => None,
+            State::Item { value, .. } => Some(value.bytes().len()),
+        }
+    }
+
+    /// Whether it is marked stale.
+    pub const fn is_stale(&self) -> bool {
+        matches!(self, State::Item { stale: true, .. })
+    }
+
     /// The number that the value stands for.
     pub fn number(&self) -> Option<u64> {
         let State::Item { value, .. } = self else {
