@@ -1,10 +1,12 @@
 //! What happened, as lines that a person can read, and as one number that two runs can compare.
 //!
-//! The product's own log lines are part of it: a subscriber for the running thread collects them.
+//! The product's own log lines are part of it. One subscriber serves all threads: with one for each,
+//! what a place in the code that logs remembers of who listens would depend on other threads.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::{Debug, Write};
 use std::hash::{DefaultHasher, Hasher};
+use std::sync::Once;
 
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -12,6 +14,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
 thread_local! {
+    static COLLECTS: Cell<bool> = const { Cell::new(false) };
     static LOGGED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -19,23 +22,29 @@ thread_local! {
 pub struct Trace {
     lines: Vec<String>,
     digest: DefaultHasher,
-    collecting: Option<tracing::subscriber::DefaultGuard>,
+    collects: bool,
 }
 
 impl Trace {
     /// Collects lines only if asked to: a swarm runs without and repeats a failure with them.
     pub fn new(collect: bool) -> Trace {
+        static LISTENING: Once = Once::new();
+        LISTENING.call_once(|| {
+            let first = tracing::subscriber::set_global_default(Collector);
+            first.expect("nobody else listens");
+        });
+        COLLECTS.set(collect);
         LOGGED.with_borrow_mut(Vec::clear);
         Trace {
             lines: Vec::new(),
             digest: DefaultHasher::new(),
-            collecting: collect.then(|| tracing::subscriber::set_default(Collector)),
+            collects: collect,
         }
     }
 
     /// Whether lines are collected.
     pub const fn collects(&self) -> bool {
-        self.collecting.is_some()
+        self.collects
     }
 
     /// Adds a line.
@@ -89,6 +98,9 @@ impl Subscriber for Collector {
     }
 
     fn event(&self, event: &Event<'_>) {
+        if !COLLECTS.get() {
+            return;
+        }
         let mut text = Message(String::new());
         event.record(&mut text);
         LOGGED.with_borrow_mut(|lines| lines.push(text.0));
