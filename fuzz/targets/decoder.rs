@@ -8,7 +8,7 @@ use super::cuts;
 
 const ITEM_SIZE_MAX: usize = 4096;
 /// What may be waited for beside a value: a line, or a binary header with a key.
-const BESIDE_VALUE: usize = 4096;
+const BESIDE_VALUE: usize = 16 * 1024;
 
 /// Decodes `input` whole and in pieces.
 pub fn run(input: &[u8]) {
