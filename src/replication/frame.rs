@@ -12,6 +12,7 @@
 #[cfg(test)]
 mod tests;
 
+use super::envelope::{CHANGES, PREFIX, begin, end};
 use super::hello::{Greeting, Heartbeat, Hello};
 use super::record::{Changes, decode_changes};
 use super::wire::{Reader, Write};
@@ -21,8 +22,6 @@ use crate::command::Version;
 pub const VERSION_OLDEST: u32 = 1;
 /// Newest protocol version this program speaks.
 pub const VERSION_NEWEST: u32 = 1;
-/// Bytes before the type.
-const PREFIX: usize = 8;
 /// A frame body above this travels in parts.
 pub(super) const PART_BYTES: usize = 128 * 1024;
 /// Longest frame on the wire. A hello with 4,096 shards on both sides stays below it too.
@@ -80,7 +79,6 @@ pub enum Frame<'a> {
 const GREETING: u8 = 1;
 const PROOF: u8 = 2;
 const HELLO: u8 = 3;
-pub(super) const CHANGES: u8 = 4;
 const ACKNOWLEDGE: u8 = 5;
 const HEARTBEAT: u8 = 6;
 const IN_SYNC: u8 = 7;
@@ -205,20 +203,6 @@ pub(super) fn put_acknowledge(
         out.put_u64(position);
     }
     end(out, start);
-}
-
-pub(super) fn begin(out: &mut Vec<u8>, kind: u8) -> usize {
-    let start = out.len();
-    out.extend_from_slice(&[0; PREFIX]);
-    out.push(kind);
-    start
-}
-
-pub(super) fn end(out: &mut [u8], start: usize) {
-    let checksum = crc32c::crc32c(&out[start + PREFIX..]);
-    let length = u32::try_from(out.len() - start - PREFIX).expect("frames are below 4 GiB");
-    out[start..start + 4].copy_from_slice(&length.to_le_bytes());
-    out[start + 4..start + PREFIX].copy_from_slice(&checksum.to_le_bytes());
 }
 
 /// The first frame of `bytes` and its length, or `None` while it is incomplete.

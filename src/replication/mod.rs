@@ -10,6 +10,7 @@ mod catch_up;
 mod comparing;
 mod conflicts;
 mod connections;
+mod envelope;
 mod establish;
 mod event;
 mod feed;

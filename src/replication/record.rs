@@ -6,7 +6,7 @@
 //!
 //! A tombstone and what is too large for the receiver end after the version, a touch after life and cas, a listed key after the key.
 
-use super::frame::{CHANGES, begin, end};
+use super::envelope::{CHANGES, begin, end};
 use super::wire::{Reader, Write};
 use crate::command::{Life, MARK_STALE, MARK_WIN_SENT, Mutation, Record, Value};
 

@@ -21,9 +21,9 @@ use tracing::{error, warn};
 use vrrp::packet::DATAGRAM_BYTES_MAX;
 
 pub(super) use self::network::Network;
-pub(super) use self::orders::{AddressThread, Order, OwnedDatagram};
+pub(super) use self::orders::{AddressThread, Order};
 use super::ServeError;
-use super::link::Message;
+use super::inbox::{Message, OwnedDatagram, Places};
 use super::shared::Shared;
 
 /// How long the address stays for connections that wait to be taken and then reset. Meanwhile the
@@ -57,6 +57,7 @@ impl Network {
         shared: &Shared,
     ) {
         let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
+        let places = Places::default();
         loop {
             let mut descriptors = [
                 PollFd::new(bell, PollFlags::IN),
@@ -70,7 +71,7 @@ impl Network {
                 return;
             }
             // What was heard goes first: a decision that is on its way may depend on it.
-            self.receive(&mut buffer, inbox);
+            self.receive(&mut buffer, &places, inbox);
             self.watch(inbox);
             let _count = rustix::io::read(bell, &mut [0u8; 8]);
             while let Ok(order) = queue.try_recv() {
@@ -87,12 +88,15 @@ impl Network {
         }
     }
 
-    fn receive(&mut self, buffer: &mut [u8], inbox: &UnboundedSender<Message>) {
+    fn receive(&mut self, buffer: &mut [u8], places: &Places, inbox: &UnboundedSender<Message>) {
         // A flood must not keep orders waiting: poll returns here for the rest.
         for _ in 0..64 {
             match self.socket.receive(buffer) {
                 Ok(Some(datagram)) => {
-                    let _ended = inbox.send(Message::Datagram(OwnedDatagram::of(&datagram)));
+                    if let Some(place) = places.take() {
+                        let datagram = OwnedDatagram::of(&datagram);
+                        let _ended = inbox.send(Message::Datagram(datagram, place));
+                    }
                 }
                 Ok(None) => return,
                 Err(failure) => {

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
-use super::link::Message;
+use super::inbox::Message;
 use super::metrics;
 use super::shared::Shared;
 

@@ -21,49 +21,29 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::time::Sleep;
 use vrrp::time::Instant;
 
 use self::peer_addresses::{Caller, PeerAddresses};
 use self::resolver::Resolver;
 use self::traffic::Session;
-use super::address::{AddressThread, OwnedDatagram};
+use super::address::AddressThread;
 use super::hook::Hook;
+use super::inbox::Message;
 use super::link_stream::LinkStream;
 use super::listen::Listeners;
 use super::shared::Shared;
 use super::tls::{Handshakes, Shaken};
 use crate::config::HostPort;
 use crate::connection::Facts;
-use crate::node::{Node, Refused, Status};
+use crate::node::Node;
 use crate::replication::{Refusals, SessionId};
 
 /// Bytes taken from one connection before the others get their turn.
 const READ_BYTES: usize = 256 * 1024;
 /// The status that others see is renewed this often.
 const PUBLISH_INTERVAL: Duration = Duration::from_millis(100);
-
-/// What other threads tell the node thread.
-pub(super) enum Message {
-    /// A datagram of protocol 112.
-    Datagram(OwnedDatagram),
-    /// The interface lost or regained its carrier.
-    InterfaceUp(bool),
-    /// A virtual address is gone.
-    AddressGone,
-    /// A virtual address could not be added.
-    AddressFailed,
-    /// SIGTERM.
-    Leave,
-    /// `/status`.
-    Status(oneshot::Sender<Status>),
-    /// `twincached failover`.
-    HandOver {
-        force: bool,
-        reply: oneshot::Sender<Result<(), Refused>>,
-    },
-}
 
 /// What the thread works with.
 pub(super) struct Parts {
@@ -315,7 +295,7 @@ impl Link {
     fn take_message(&mut self, now: Instant, message: Message) {
         let node = &mut self.parts.node;
         match message {
-            Message::Datagram(datagram) => node.handle_datagram(now, datagram.borrow()),
+            Message::Datagram(datagram, _place) => node.handle_datagram(now, datagram.borrow()),
             Message::InterfaceUp(up) => node.set_interface_up(now, up),
             Message::AddressGone => node.handle_address_gone(now),
             Message::AddressFailed => node.handle_address_failed(now),

@@ -22,6 +22,7 @@ pub mod demo;
 mod door;
 pub mod guard;
 mod hook;
+mod inbox;
 pub mod leftover;
 mod limits;
 mod link;
@@ -61,7 +62,7 @@ use tokio::time::Interval;
 use tracing::{info, warn};
 
 use self::daemon::Launcher;
-use self::link::Message;
+use self::inbox::Message;
 use self::listen::{Acceptor, Ports};
 use self::pid_file::PidFile;
 use self::shared::Shared;

@@ -7,7 +7,7 @@ use tracing::{info, warn};
 use vrrp::linux::{Announcer, Interface, NetworkEvent, VrrpSocket};
 
 use super::network::Network;
-use crate::server::link::Message;
+use crate::server::inbox::Message;
 
 impl Network {
     pub(super) fn watch(&mut self, inbox: &UnboundedSender<Message>) {
