@@ -22,6 +22,7 @@ fn run(invocation: Invocation) -> ExitCode {
                 config
                     .warnings
                     .iter()
+                    .chain(&server::check::warnings(&config))
                     .for_each(|warning| log::tell(format_args!("warning: {warning}")));
                 log::print(format_args!(
                     "{}: the configuration is good",

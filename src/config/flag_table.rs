@@ -160,8 +160,9 @@ pub(super) const FLAGS: &[Flag] = &[
         "verbose",
         Nothing,
         Honoured,
-        "verbose (errors and warnings); -vv also requests and\n\
-         answers, -vvv also internal state changes",
+        "tell also which settings have no effect; -vv also each\n\
+         attempt of the replication link. Requests are never\n\
+         told: `watch fetchers mutations` shows them to a client",
     ),
     flag("h", "help", Nothing, Honoured, "print this help and exit"),
     flag(

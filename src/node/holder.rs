@@ -39,9 +39,12 @@ pub struct Holder {
     woke_at: Option<Instant>,
     workers_at: Instant,
     workers_hung: bool,
+    interface: String,
     interface_up: bool,
     leaving: bool,
     successor: Successor,
+    /// `twincached failover` is being carried out.
+    handing_over: bool,
     answered_at: Instant,
     changed: (Role, Instant, String),
     warned: Vec<Warning>,
@@ -75,9 +78,11 @@ impl Holder {
             woke_at: None,
             workers_at: now,
             workers_hung: false,
+            interface: String::new(),
             interface_up: true,
             leaving: false,
             successor: Successor::NotAwaited,
+            handing_over: false,
             answered_at: Instant::ZERO,
             changed: (Role::Initialize, now, "not started".to_owned()),
             warned: Vec::new(),
@@ -86,6 +91,11 @@ impl Holder {
             sent: 0,
             actions: VecDeque::new(),
         }
+    }
+
+    /// What the interface is called, for people.
+    pub fn on_interface(self, interface: String) -> Holder {
+        Holder { interface, ..self }
     }
 
     /// Starts the router, as BACKUP.
@@ -182,6 +192,7 @@ impl Holder {
             // The peer has the address already.
             return;
         }
+        self.handing_over = !for_good;
         if let Some(router) = &mut self.router {
             router.shutdown(now);
             self.drain(now);
@@ -190,6 +201,7 @@ impl Holder {
         if !for_good {
             self.start(now);
         }
+        self.handing_over = false;
     }
 
     /// Time has passed.

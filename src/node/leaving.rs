@@ -65,6 +65,8 @@ pub enum Refused {
     NoPeer,
     /// The peer lacks changes; `--force` hands over all the same.
     PeerNotInSync,
+    /// The peer would take other addresses; `--force` hands over all the same.
+    OtherAddresses,
     /// It is leaving already.
     Leaving,
 }
@@ -75,6 +77,10 @@ impl std::fmt::Display for Refused {
             Refused::NotMaster => "this node is not master; ask the other one",
             Refused::NoPeer => "the peer is not connected; stop this node instead, or force it",
             Refused::PeerNotInSync => "the peer is not in sync; wait, or force it with --force",
+            Refused::OtherAddresses => {
+                "the peer has other virtual_addresses: clients would not find theirs there; \
+                 make both configurations say the same, or force it with --force"
+            }
             Refused::Leaving => "this node is leaving already",
         })
     }
@@ -108,6 +114,9 @@ impl Node {
                 if !peer.peer_is_in_sync() {
                     return Err(Refused::PeerNotInSync);
                 }
+                if self.peer_has_other_addresses() {
+                    return Err(Refused::OtherAddresses);
+                }
             }
             Some(_) | None => return Err(Refused::NoPeer),
         }
@@ -118,6 +127,11 @@ impl Node {
         self.begin_leaving(now, false);
         self.settle(now);
         Ok(())
+    }
+
+    fn peer_has_other_addresses(&self) -> bool {
+        let peers = self.peer_settings.as_ref();
+        peers.is_some_and(|peers| peers.virtual_addresses != self.settings.virtual_addresses)
     }
 
     /// Whether the node leaves for good.

@@ -82,6 +82,8 @@ pub struct Node {
     peer: Option<Peer>,
     holder: Holder,
     settings: Settings,
+    /// How the peer is configured, by its last hello.
+    peer_settings: Option<Settings>,
     peer_node_id: u64,
     /// What the peer was last heard to have configured differently.
     differences: Vec<String>,
@@ -109,6 +111,7 @@ impl Node {
             peer,
             holder,
             settings,
+            peer_settings: None,
             peer_node_id: 0,
             differences: Vec::new(),
             leaving: Leaving::No,
@@ -137,6 +140,7 @@ impl Node {
 
     /// The peer could not be reached. `refused`: its host answers, but no process listens.
     pub fn dial_failed(&mut self, now: Instant, refused: bool) {
+        self.holder.note_pause(now);
         if let Some(peer) = &mut self.peer {
             peer.dial_failed(now, refused, &self.store);
         }
@@ -145,14 +149,24 @@ impl Node {
 
     /// A replication connection is gone.
     pub fn link_closed(&mut self, now: Instant, id: SessionId) {
+        self.holder.note_pause(now);
         if let Some(peer) = &mut self.peer {
             peer.closed(now, id, &self.store);
         }
         self.settle(now);
     }
 
+    /// A connection to or from the peer was refused before it came to be, for a reason that somebody
+    /// has to mend. It is told in the status.
+    pub fn note_refusal(&mut self, now: Instant, what: &str) {
+        if let Some(peer) = &mut self.peer {
+            peer.note_refusal(now, what);
+        }
+    }
+
     /// Bytes arrived on a replication connection.
     pub fn handle_link_bytes(&mut self, now: Instant, id: SessionId, bytes: &[u8]) {
+        self.holder.note_pause(now);
         if let Some(peer) = &mut self.peer {
             peer.handle_bytes(now, id, bytes, &self.store);
         }
@@ -200,6 +214,7 @@ impl Node {
 
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.holder.note_pause(now);
         if let Some(peer) = &mut self.peer {
             peer.handle_timeout(now, &self.store);
         }
@@ -298,6 +313,7 @@ impl Node {
                     .heed_item_size_max(settings.item_size_max as usize);
                 self.holder
                     .handle_hello(now, settings.priority, settings.primary_address);
+                self.peer_settings = Some(settings);
             }
             Event::Heard(standing) => {
                 self.holder

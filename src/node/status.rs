@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
-use vrrp::router::Role;
+use vrrp::router::{Heard, Role};
 use vrrp::time::Instant;
 
 use super::Node;
@@ -61,11 +61,18 @@ pub struct VrrpStatus {
     pub holds_address: bool,
     /// Milliseconds left of the lease.
     pub lease_remaining_ms: Option<u64>,
-    /// The last master heard over VRRP.
+    /// The interface.
+    pub interface: String,
+    /// It has a carrier, so that the virtual router takes part.
+    pub interface_up: bool,
+    /// Somebody holds the virtual addresses, as far as this host knows: itself, or a master that
+    /// was heard within Master_Down_Interval, over VRRP or the link.
+    pub master_known: bool,
+    /// The last other master heard over VRRP, if that was within Master_Down_Interval.
     pub master_seen: Option<String>,
     /// Its priority.
     pub master_priority: Option<u8>,
-    /// Milliseconds since that.
+    /// Milliseconds since a master was last heard over VRRP, however long ago.
     pub master_heard_ms: Option<u64>,
     /// Milliseconds between two advertisements, as configured.
     pub advertisement_interval_ms: u64,
@@ -95,6 +102,10 @@ pub struct ReplicationStatus {
     pub peer_has_all: bool,
     /// We have everything that the peer's replies vouch for.
     pub have_all: bool,
+    /// What has last kept the nodes apart, in words; nothing once they have met.
+    pub last_refusal: Option<String>,
+    /// Milliseconds since then.
+    pub last_refusal_ms: Option<u64>,
     /// `peer` or `local`.
     pub acknowledge: &'static str,
     /// Replies wait for the peer now.
@@ -208,6 +219,9 @@ impl Node {
         let (role, changed_at, reason) = self.holder.last_change();
         let (sent, counters) = self.holder.counters();
         let heard = router.last_advertisement();
+        let lately = |heard: &Heard| now.since(heard.at) <= router.master_down_interval();
+        let master = heard.filter(lately);
+        let (interface, interface_up) = self.holder.interface();
         let named = counters
             .map(|counters| counters.named())
             .unwrap_or_default();
@@ -223,8 +237,11 @@ impl Node {
             virtual_addresses: self.settings.virtual_addresses.clone(),
             holds_address: lease.is_some_and(|left| !left.is_zero()),
             lease_remaining_ms: lease.map(|left| left.as_millis() as u64),
-            master_seen: heard.map(|heard| heard.source.to_string()),
-            master_priority: heard.map(|heard| heard.priority),
+            interface: interface.to_owned(),
+            interface_up,
+            master_known: self.holder.knows_a_master(now),
+            master_seen: master.map(|heard| heard.source.to_string()),
+            master_priority: master.map(|heard| heard.priority),
             master_heard_ms: heard.map(|heard| now.since(heard.at).as_millis() as u64),
             advertisement_interval_ms: self.settings.advertisement_interval_ms.into(),
             master_unheard: self.holder.master_is_unheard(),
@@ -250,6 +267,7 @@ impl Node {
         let (position, position_acknowledged) = self.store.position();
         let figures = peer.figures();
         let conflicts = peer.conflicts(&self.store);
+        let refusal = peer.last_refusal();
         let heard_lately = figures
             .heard_at
             .is_some_and(|at| now.since(at) <= HEARD_LATELY);
@@ -266,6 +284,8 @@ impl Node {
             in_sync: condition == Condition::InSync,
             peer_has_all: peer.peer_is_in_sync() && heard_lately,
             have_all: peer.is_in_sync() && heard_lately,
+            last_refusal: refusal.map(|(what, _)| what.to_owned()),
+            last_refusal_ms: refusal.map(|(_, at)| now.since(at).as_millis() as u64),
             acknowledge: if peer.waits() { "peer" } else { "local" },
             waiting_for_peer: self.store.acknowledged().is_holding(),
             degraded: condition == Condition::Degraded,

@@ -81,6 +81,11 @@ impl Peer {
         }
     }
 
+    /// What keeps the nodes apart was seen outside, where connections are made, and told there.
+    pub fn note_refusal(&mut self, now: Instant, what: &str) {
+        let _told_by_the_caller = self.refusals.is_news(now, what);
+    }
+
     /// Tells the other end why, then closes.
     pub(super) fn refuse(&mut self, now: Instant, id: SessionId, refusal: &Refusal) {
         self.tell(now, &format!("connection refused: {refusal}"));
@@ -117,8 +122,14 @@ impl Peer {
         for id in silent {
             let session = self.sessions.get_mut(&id).expect("just listed");
             session.heard_at = now;
-            if !session.closing {
-                info!("replication: a silent connection is closed");
+            let (closing, established) = (session.closing, session.is_established());
+            if !closing && established {
+                self.tell(now, "the peer has fallen silent: its connection is closed");
+            } else if !closing {
+                self.tell(
+                    now,
+                    "a connection that says nothing is closed: the peer may be frozen",
+                );
             }
             self.close(now, id);
         }

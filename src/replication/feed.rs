@@ -190,7 +190,7 @@ impl Peer {
                     if self.feeding.is_some() {
                         "the peer does not acknowledge in time"
                     } else {
-                        "the peer is gone"
+                        "the peer is disconnected"
                     },
                     store.changes_unacknowledged(),
                 );

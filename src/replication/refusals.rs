@@ -19,11 +19,13 @@ const TEXT_MAX: usize = 300;
 #[derive(Debug, Default)]
 pub struct Refusals {
     told: VecDeque<(String, Instant)>,
+    last: Option<(String, Instant)>,
 }
 
 impl Refusals {
     /// Whether to tell `what`: it was not told in the last minute.
     pub fn is_news(&mut self, now: Instant, what: &str) -> bool {
+        self.last = Some((what.to_owned(), now));
         self.told
             .retain(|(_, told_at)| now.since(*told_at) < AGAIN_AFTER);
         if self.told.iter().any(|(told, _)| told == what) {
@@ -39,6 +41,12 @@ impl Refusals {
     /// The nodes have met: a mistake that comes back is news.
     pub fn forget(&mut self) {
         self.told.clear();
+        self.last = None;
+    }
+
+    /// What has last kept the nodes apart, told or not, and when. `None` once they have met.
+    pub fn last(&self) -> Option<(&str, Instant)> {
+        self.last.as_ref().map(|(what, at)| (what.as_str(), *at))
     }
 }
 
@@ -60,7 +68,12 @@ mod tests {
         assert!(refusals.is_news(Instant::from_millis(1_000), "another secret"));
         assert!(!refusals.is_news(Instant::from_millis(60_999), "another secret"));
         assert!(refusals.is_news(Instant::from_millis(61_000), "another secret"));
+        assert_eq!(
+            refusals.last(),
+            Some(("another secret", Instant::from_millis(61_000)))
+        );
         refusals.forget();
+        assert_eq!(refusals.last(), None);
         assert!(refusals.is_news(Instant::from_millis(61_001), "another secret"));
     }
 

@@ -66,6 +66,11 @@ impl Peer {
         self.feeding.is_some()
     }
 
+    /// What has last kept the nodes apart, in words, and when; `None` once they have met.
+    pub fn last_refusal(&self) -> Option<(&str, Instant)> {
+        self.refusals.last()
+    }
+
     /// The peer has everything that our replies vouch for.
     pub const fn peer_is_in_sync(&self) -> bool {
         self.sending.is_in_sync()

@@ -1,17 +1,20 @@
 //! The admin port: state for people, scripts and monitoring, and the order to hand over.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::{ConnectInfo, Query, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
+use tracing::info;
 
 use super::inbox::Message;
 use super::metrics;
@@ -41,6 +44,7 @@ pub(super) async fn serve(
         .route("/metrics", get(metrics_text))
         .route("/failover", post(failover))
         .with_state(Admin { shared, node });
+    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
     if let Err(error) = axum::serve(listener, routes).await {
         tracing::error!("the admin port has failed: {error}");
     }
@@ -76,8 +80,9 @@ async fn readyz(State(admin): State<Admin>) -> (StatusCode, &'static str) {
     }
 }
 
-async fn metrics_text(State(admin): State<Admin>) -> String {
-    metrics::text(&admin.shared)
+async fn metrics_text(State(admin): State<Admin>) -> Response {
+    let kind = (CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
+    ([kind], metrics::text(&admin.shared)).into_response()
 }
 
 #[derive(Deserialize)]
@@ -85,13 +90,22 @@ struct Force {
     force: Option<String>,
 }
 
-async fn failover(State(admin): State<Admin>, Query(query): Query<Force>) -> (StatusCode, String) {
+async fn failover(
+    State(admin): State<Admin>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Query(query): Query<Force>,
+) -> (StatusCode, String) {
     let (reply, answer) = oneshot::channel();
     let force = query.force.is_some_and(|force| force != "0");
+    let by_force = if force { " by force" } else { "" };
+    info!("a failover{by_force} was asked for from {}", from.ip());
     let _ended = admin.node.send(Message::HandOver { force, reply });
     match tokio::time::timeout(ANSWER_MAX, answer).await {
         Ok(Ok(Ok(()))) => (StatusCode::OK, "handing over\n".to_owned()),
-        Ok(Ok(Err(refused))) => (StatusCode::CONFLICT, format!("{refused}\n")),
+        Ok(Ok(Err(refused))) => {
+            info!("the failover was refused: {refused}");
+            (StatusCode::CONFLICT, format!("{refused}\n"))
+        }
         Ok(Err(_)) | Err(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
             "the node does not answer\n".to_owned(),

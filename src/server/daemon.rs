@@ -34,7 +34,7 @@ pub fn run(mut config: Config) -> ExitCode {
     };
     log::start(config.verbosity);
     panics::end_the_process();
-    match super::serve(&config, &launcher) {
+    match super::serve(config, &launcher) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             launcher.fail(&error);

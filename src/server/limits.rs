@@ -14,24 +14,41 @@ const UNLIMITED: Rlimit = Rlimit {
     maximum: None,
 };
 
-/// Raises what the configuration asks for. Before privileges are dropped.
-pub(super) fn raise(config: &Config) -> Result<(), ServeError> {
+/// Files that the server opens beside client connections: listeners, the link, VRRP, the admin
+/// port and its clients, the guard, a program that it runs.
+const OWN_FILES: usize = 40;
+/// And for each worker, to wait and to be woken.
+const OWN_FILES_PER_WORKER: usize = 4;
+
+/// Raises what the configuration asks for, before privileges are dropped. Where the limit of open
+/// files cannot be raised, fewer connections are accepted and the others are told so: memcached does
+/// not start then, but a cache with fewer connections is worth more than none.
+pub(super) fn raise(config: &mut Config) -> Result<(), ServeError> {
     if config.core_dumps {
         allow_core_files()?;
     }
-    if !allow_connections(config.connections_max) {
-        warn!(
-            "failed to set rlimit for open files: too low for {} connections; start as root, \
-             raise LimitNOFILE, or request fewer with -c",
-            config.connections_max
-        );
-    }
+    limit_connections(config);
     if config.lock_memory
         && let Err(reason) = lock_memory()
     {
         warn!("-k invalid, mlockall() failed: {reason}");
     }
     Ok(())
+}
+
+fn limit_connections(config: &mut Config) {
+    let own = OWN_FILES + OWN_FILES_PER_WORKER * config.threads;
+    let limit = allow_connections(config.connections_max, own);
+    let room = usize::try_from(limit).unwrap_or(usize::MAX);
+    let room = room.saturating_sub(own).max(1);
+    if room < config.connections_max {
+        warn!(
+            "the limit of open files, {limit}, leaves room for {room} connections instead of {}: \
+             raise it (LimitNOFILE= in the service, ulimit -n in a shell), or ask for fewer with -c",
+            config.connections_max
+        );
+        config.connections_max = room;
+    }
 }
 
 /// As large as the system allows; that it allows none is an error, as in memcached.

@@ -119,7 +119,9 @@ impl Ports {
                 .local_addr()?
                 .as_pathname()
                 .map(|path| path.display().to_string());
-            let place = Endpoint::Unix(path.unwrap_or_default().into());
+            let path = path.unwrap_or_default();
+            info!("listening for clients on {path}");
+            let place = Endpoint::Unix(path.into());
             tokio::spawn(acceptor.clone().accept_unix(listener, place));
         }
         for socket in &self.udp {

@@ -14,6 +14,7 @@ mod accept_queues;
 mod address;
 mod admin;
 pub mod ask;
+pub mod check;
 mod client;
 mod client_stream;
 mod clock;
@@ -38,6 +39,7 @@ mod privileges;
 mod process;
 mod rounds;
 mod sections;
+mod seldom;
 mod setup;
 mod shared;
 mod signals;
@@ -116,7 +118,7 @@ impl fmt::Display for ServeError {
 }
 
 /// Runs a server until it is told to end.
-fn serve(config: &Config, launcher: &Launcher) -> Result<(), ServeError> {
+fn serve(mut config: Config, launcher: &Launcher) -> Result<(), ServeError> {
     config
         .warnings
         .iter()
@@ -124,9 +126,10 @@ fn serve(config: &Config, launcher: &Launcher) -> Result<(), ServeError> {
     if config.verbosity > 0 {
         config.notes.iter().for_each(|note| info!("{note}"));
     }
+    limits::raise(&mut config)?;
+    let config = &config;
     let user = privileges::user(config)?;
     let passwords = passwords::read(config)?;
-    limits::raise(config)?;
     // Checked before the guard and the address are touched: a second server on the same ports
     // must not disturb the first one.
     let ports = Ports::bind(config)?;

@@ -1,6 +1,6 @@
 //! The process as the system sees it.
 
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::connection::Process;
 
@@ -22,19 +22,24 @@ pub fn figures() -> Process {
     }
 }
 
-/// Raises the limit of open files so that `connections` fit, as far as the system allows. False
-/// if they do not.
-pub fn allow_connections(connections: usize) -> bool {
-    let wanted = connections as u64 + 64;
-    let mut limit = getrlimit(Resource::Nofile);
+/// Raises the limit of open files so that `connections` fit, as far as the system allows; tells the
+/// limit. `own` are files that the server needs beside them.
+pub fn allow_connections(connections: usize, own: usize) -> u64 {
+    let wanted = connections as u64 + own as u64;
+    let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= wanted) {
-        return true;
+        return limit.current.unwrap_or(u64::MAX);
     }
-    let maximum = limit.maximum.map_or(wanted, |maximum| maximum.max(wanted));
-    limit.current = Some(wanted);
-    let raised = rustix::process::Rlimit {
-        maximum: Some(maximum),
-        ..limit
-    };
-    setrlimit(Resource::Nofile, raised).is_ok() || setrlimit(Resource::Nofile, limit).is_ok()
+    let maximum = limit.maximum.unwrap_or(u64::MAX);
+    // What is beyond the hard limit takes a privilege.
+    for (current, maximum) in [(wanted, maximum.max(wanted)), (maximum, maximum)] {
+        let raised = Rlimit {
+            current: Some(current.min(maximum)),
+            maximum: limit.maximum.map(|_| maximum),
+        };
+        if setrlimit(Resource::Nofile, raised).is_ok() {
+            break;
+        }
+    }
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }

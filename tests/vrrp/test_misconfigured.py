@@ -64,6 +64,21 @@ def test_with_a_live_link_there_is_one_master_and_log_and_status_name_the_cause(
             raise
 
 
+def test_a_handover_to_other_addresses_needs_force(binary, privileged):
+    of_a, of_b, *_ = CASES["addresses"]
+    with Pair() as pair:
+        pair.a.start({"vrrp": of_a})
+        pair.b.start({"vrrp": of_b})
+        pair.wait_until_ready()
+        master, standby = pair.roles()
+        refused = run_binary(master, "failover")
+        assert refused.returncode == 1
+        assert "not handed over: the peer has other virtual_addresses" in refused.stderr
+        assert pair.recorder.holders() == {master.name}
+        assert run_binary(master, "failover", "--force").returncode == 0
+        pair.wait_for_holder(standby)
+
+
 def test_254_on_both_hosts_is_advertised_as_250_and_there_is_one_master(binary, privileged):
     with Pair() as pair:
         try:
@@ -133,6 +148,10 @@ def test_a_secret_on_one_side_leaves_no_link_and_vrrp_keeps_one_master(binary, p
         assert len(pair.recorder.holders()) == 1, pair.recorder.describe(pair.origin)
         logs = pair.a.log() + pair.b.log()
         assert "secret" in logs.replace("no secret_file", ""), logs
+        for node in (pair.a, pair.b):
+            trouble = run_binary(node, "status").stdout
+            (link,) = [line for line in trouble.splitlines() if line.startswith("! no link to")]
+            assert "secret" in link, trouble
 
 
 def test_a_peer_that_is_somebody_else_is_refused_by_name(binary, privileged):

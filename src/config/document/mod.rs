@@ -9,7 +9,7 @@ mod place;
 
 use super::error::{ConfigError, Fault, Origin, Place, Source, Sourced, nearest};
 use node::Node;
-use place::{place, syntax_mistake, written};
+use place::{missing_space, place, syntax_mistake, written};
 use serde_saphyr::Spanned;
 use std::path::Path;
 use std::rc::Rc;
@@ -38,18 +38,21 @@ pub(super) fn open_text(
         path: path.to_owned(),
         text,
     });
-    let root: Spanned<Node> = serde_saphyr::from_str(&source.text)
-        .map_err(|error| syntax_mistake(&source, error.without_snippet()))?;
+    let root: Spanned<Node> = serde_saphyr::from_str(&source.text).map_err(|error| {
+        missing_space(&source).unwrap_or_else(|| syntax_mistake(&source, error.without_snippet()))
+    })?;
     match root.value {
         Node::Null => Ok(Section {
             known: known.names,
             entries: Vec::new(),
         }),
         Node::Mapping(pairs) => section(&source, pairs, known, inner),
-        _ => Err(place(&source, root.referenced).refuse(
-            "the file is not made of keys and values",
-            "write lines such as `memory: 1GiB`",
-        )),
+        _ => Err(missing_space(&source).unwrap_or_else(|| {
+            place(&source, root.referenced).refuse(
+                "the file is not made of keys and values",
+                "write lines such as `memory: 1GiB`",
+            )
+        })),
     }
 }
 
@@ -204,6 +207,21 @@ fn section(
     })
 }
 
+/// keepalived's words for what has another name here, or is not needed.
+const KEEPALIVED: [(&str, &str); 8] = [
+    ("advert_int", "did you mean advertisement_interval?"),
+    ("virtual_ipaddress", "did you mean virtual_addresses?"),
+    ("auth_pass", "did you mean password?"),
+    ("auth_type", "leave it out: password alone says it"),
+    ("authentication", "did you mean password?"),
+    (
+        "state",
+        "leave it out: both hosts start as BACKUP, and priority decides",
+    ),
+    ("nopreempt", "leave it out: nobody preempts here"),
+    ("notify", "did you mean on_change?"),
+];
+
 fn unknown_key(key: &str, place: &Place, known: &Keys, inner: &[&Keys]) -> ConfigError {
     let what = match known.section {
         "" => format!("unknown key \"{key}\""),
@@ -214,6 +232,9 @@ fn unknown_key(key: &str, place: &Place, known: &Keys, inner: &[&Keys]) -> Confi
             &what,
             &format!("indent it: {key} belongs below {}", keys.section),
         );
+    }
+    if let Some((_, advice)) = KEEPALIVED.iter().find(|(word, _)| *word == key) {
+        return place.refuse(&what, advice);
     }
     match nearest(key, known.names.iter().copied()) {
         Some(meant) => place.refuse(&what, &format!("did you mean {meant}?")),

@@ -58,6 +58,41 @@ pub(super) fn syntax_mistake(source: &Rc<Source>, error: &serde_saphyr::Error) -
     }
 }
 
+/// The mistake of the first line that has a colon behind a word and no space behind the colon: YAML
+/// takes all of it for one word, and stumbles somewhere below.
+pub(super) fn missing_space(source: &Rc<Source>) -> Option<ConfigError> {
+    let lines = source.text.lines().enumerate();
+    let mut found = lines.filter_map(|(index, line)| {
+        let indent = line.chars().take_while(|c| *c == ' ').count();
+        let (word, rest) = line[indent..].split_once(':')?;
+        let is_key = !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        let behind = rest.chars().next()?;
+        (is_key && !behind.is_ascii_whitespace()).then(|| Place {
+            source: source.clone(),
+            line: index + 1,
+            column: indent + word.len() + 2,
+            width: 1,
+        })
+    });
+    let place = found.next()?;
+    let line = source.text.lines().nth(place.line - 1)?;
+    let is_blank = line
+        .chars()
+        .nth(place.column - 1)
+        .is_some_and(char::is_whitespace);
+    Some(if is_blank {
+        place.refuse(
+            "behind the colon stands a blank that is no space",
+            "replace it by a space (it may be a no-break space, copied from a page)",
+        )
+    } else {
+        place.refuse(
+            "there is no space behind the colon",
+            "write a space there, as in `memory: 1GiB`",
+        )
+    })
+}
+
 /// What is most likely meant where YAML stumbles.
 fn syntax_advice(place: &Place) -> &'static str {
     let lines = place.source.text.lines().skip(place.line - 1).take(2);

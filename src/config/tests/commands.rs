@@ -83,7 +83,7 @@ fn help_lists_every_flag_in_memcacheds_form() {
             "twincached 0.1.0\n-p, --port=<num>          TCP port to listen on (default: 11211)\n"
         ));
         let rows = [
-            "\n-v, --verbose             verbose (errors and warnings); -vv also requests and\n                          answers, -vvv also internal state changes\n",
+            "\n-v, --verbose             tell also which settings have no effect; -vv also each\n                          attempt of the replication link. Requests are never\n                          told: `watch fetchers mutations` shows them to a client\n",
             "\n-D <char>                 delimiter between prefix and rest of a key for\n",
             "\n-X, --disable-dumping[=<num>] refuse \"stats cachedump\" and \"lru_crawler metadump\";\n",
             "\n   - not offered:         ext_* ssl_* proxy_*\n",

@@ -326,3 +326,48 @@ threads: 2
         ),
     ]);
 }
+
+#[test]
+fn a_colon_without_a_space_is_told_at_its_line() {
+    check_mistakes(&[
+        (
+            "memory:1GiB\n",
+            r"pair.yaml:1:8: there is no space behind the colon
+ 1 | memory:1GiB
+   |        ^
+   = write a space there, as in `memory: 1GiB`",
+        ),
+        (
+            "threads: 2\nmemory:1GiB\nverbosity: 1\n",
+            r"pair.yaml:2:8: there is no space behind the colon
+ 2 | memory:1GiB
+   |        ^
+   = write a space there, as in `memory: 1GiB`",
+        ),
+        (
+            "memory:\u{a0}1GiB\nthreads: 2\n",
+            "pair.yaml:1:8: behind the colon stands a blank that is no space
+ 1 | memory:\u{a0}1GiB
+   |        ^
+   = replace it by a space (it may be a no-break space, copied from a page)",
+        ),
+    ]);
+}
+
+#[test]
+fn the_words_of_keepalived_are_translated() {
+    let advice = |word: &str| {
+        let text = format!("vrrp:\n  interface: eth0\n  {word}: 1\n");
+        let told = refused(&text);
+        told.rsplit_once("= ").expect("advice").1.to_owned()
+    };
+    assert_eq!(advice("advert_int"), "did you mean advertisement_interval?");
+    assert_eq!(
+        advice("virtual_ipaddress"),
+        "did you mean virtual_addresses?"
+    );
+    assert_eq!(advice("auth_pass"), "did you mean password?");
+    assert_eq!(advice("nopreempt"), "leave it out: nobody preempts here");
+    let state = "leave it out: both hosts start as BACKUP, and priority decides";
+    assert_eq!(advice("state"), state);
+}

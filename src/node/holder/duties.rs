@@ -47,9 +47,14 @@ impl Holder {
                     self.seen.entered_backup(now);
                 }
                 let priority = self.router.as_ref().map_or(0, Router::priority);
+                let reason = if self.handing_over {
+                    "handed over as asked".to_owned()
+                } else {
+                    reason.to_string()
+                };
                 info!("vrrp: {from} -> {to} with priority {priority}: {reason}");
-                self.changed = (*to, now, reason.to_string());
-                let (role, reason) = (*to, reason.to_string());
+                self.changed = (*to, now, reason.clone());
+                let role = *to;
                 self.actions.push_back(Action::Changed {
                     role,
                     reason,

@@ -24,7 +24,7 @@ impl Holder {
     /// Silence that a paused process did not listen to is none. What was sent meanwhile waits in the
     /// kernel and may be read only after this: a BACKUP that trusted its timers would take over from
     /// a master that lives, and serve what it has missed.
-    fn note_pause(&mut self, now: Instant) {
+    pub(in crate::node) fn note_pause(&mut self, now: Instant) {
         let pause = now.since(std::mem::replace(&mut self.ran_at, now));
         if pause > PAUSE_MIN.max(self.rules.interval / 2) {
             warn!("this node was paused for {} ms", pause.as_millis());

@@ -58,6 +58,25 @@ impl Holder {
         &self.changed
     }
 
+    /// The interface, and whether it is up, for status.
+    pub fn interface(&self) -> (&str, bool) {
+        (&self.interface, self.interface_up)
+    }
+
+    /// Whether somebody holds the address, as far as this node knows: it does itself, or a master
+    /// was heard lately, over VRRP or the link.
+    pub fn knows_a_master(&self, now: Instant) -> bool {
+        let lately = |router: &Router| {
+            let seen = &self.seen;
+            seen.priority_zero_at.is_none()
+                && seen.master_died_at.is_none()
+                && seen
+                    .master_sign_at
+                    .is_some_and(|at| now.since(at) <= router.master_down_interval())
+        };
+        self.is_master() || self.router.as_ref().is_some_and(lately)
+    }
+
     /// Advertisements sent, and what was received, by result.
     pub fn counters(&self) -> (u64, Option<&Counters>) {
         (self.sent, self.receiver.as_ref().map(Receiver::counters))

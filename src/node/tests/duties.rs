@@ -77,3 +77,19 @@ fn a_master_that_wakes_does_not_answer_another_master_with_a_lapsed_lease() {
     assert!(!node.holder.is_master());
     assert_eq!(node.holder.seen.advertised_priority, 100);
 }
+
+#[test]
+fn a_status_tells_of_a_master_only_while_one_is_known_and_of_an_interface_that_is_down() {
+    let told = |node: &Node, millis| {
+        let vrrp = node.status(at(millis)).vrrp.expect("a router");
+        (vrrp.interface_up, vrrp.master_known, vrrp.master_seen)
+    };
+    let mut node = node();
+    node.start(at(1_000));
+    assert_eq!(told(&node, 1_000), (true, false, None));
+    node.handle_datagram(at(2_000), Datagram::Ipv4(&advertisement(1, 254)));
+    let seen = Some("10.0.0.2".to_owned());
+    assert_eq!(told(&node, 5_000), (true, true, seen));
+    node.set_interface_up(at(5_001), false);
+    assert_eq!(told(&node, 5_100), (false, false, None), "3.0625 s later");
+}

@@ -41,6 +41,8 @@ fn a_node_without_a_peer_hands_over_by_force_only() {
         "{seen:?}"
     );
     assert!(!node.holder.is_master());
+    let status = node.status(at(4_611)).vrrp.expect("a router");
+    assert_eq!(status.reason, "handed over as asked");
 }
 
 #[test]

@@ -98,6 +98,17 @@ impl<'a> VrrpReport<'a> {
         self.number("since_ms")
     }
 
+    /// The interface, if it is down.
+    pub(in crate::server) fn interface_down(self) -> Option<&'a str> {
+        let is_down = self.0.get("interface_up").and_then(Value::as_bool) == Some(false);
+        is_down.then(|| self.text("interface").unwrap_or("?"))
+    }
+
+    /// Whether it says that nobody holds the virtual addresses, as far as it knows.
+    pub(in crate::server) fn knows_no_master(self) -> bool {
+        self.0.get("master_known").and_then(Value::as_bool) == Some(false)
+    }
+
     /// The priority that it advertises now.
     pub(in crate::server) fn effective_priority(self) -> Option<u64> {
         self.number("effective_priority")
@@ -198,6 +209,12 @@ impl<'a> ReplicationReport<'a> {
     /// Whether replies wait for the peer now.
     pub(in crate::server) fn waits_now(self) -> bool {
         self.flag("waiting_for_peer")
+    }
+
+    /// What has last kept the hosts apart, and how many milliseconds ago.
+    pub(in crate::server) fn last_refusal(self) -> Option<(&'a str, u64)> {
+        let ago = self.0.get("last_refusal_ms")?.as_u64()?;
+        Some((self.text("last_refusal")?, ago))
     }
 
     /// Whether replies are meant to wait for the peer but do not, because it was too slow.

@@ -59,6 +59,9 @@ fn troubles(report: &Report) -> Vec<String> {
         );
     }
     if let Some(vrrp) = report.vrrp() {
+        if let Some(interface) = vrrp.interface_down() {
+            found.push(format!("the interface {interface} is down"));
+        }
         found.extend(address_trouble(vrrp));
         found.extend(vrrp_trouble(vrrp));
     }
@@ -73,6 +76,11 @@ fn troubles(report: &Report) -> Vec<String> {
 fn address_trouble(vrrp: VrrpReport<'_>) -> Option<String> {
     match (vrrp.state(), vrrp.holds_address()) {
         ("MASTER", false) => Some("MASTER, but the virtual address is not here".to_owned()),
+        ("BACKUP", _) if vrrp.knows_no_master() => Some(
+            "BACKUP, and no master was heard lately: as far as this host knows, \
+             nobody holds the virtual address"
+                .to_owned(),
+        ),
         ("MASTER" | "BACKUP", _) => None,
         (state, _) => Some(format!("{state}: takes no part in failover")),
     }
@@ -105,7 +113,11 @@ fn vrrp_trouble(vrrp: VrrpReport<'_>) -> Option<String> {
 fn link_troubles(link: ReplicationReport<'_>) -> Vec<String> {
     let mut found = Vec::new();
     if !link.connected() {
-        found.push("no link to the peer: what is written now is on this host alone".to_owned());
+        let mut line = "no link to the peer: what is written now is on this host alone".to_owned();
+        if let Some((what, ago)) = link.last_refusal() {
+            let _ = write!(line, "; {} ago: {what}", time(ago));
+        }
+        found.push(line);
     } else if link.degraded() {
         found.push(
             "degraded: replies do not wait for the peer, which was too slow; \

@@ -73,6 +73,11 @@ impl Link {
         let news = self
             .refusals
             .is_news(now, &address.ip().to_canonical().to_string());
+        let who = address.ip().to_canonical();
+        self.parts.node.note_refusal(
+            now,
+            &format!("connection from {who} refused: it is not the configured peer"),
+        );
         if news {
             warn!(
                 "replication: {address} is not the configured peer: connection refused \
@@ -107,6 +112,11 @@ impl Link {
     /// Tells what keeps the peer away where it is a mistake, and that once and not at every attempt.
     pub(super) fn tell(&mut self, now: Instant, what: &str, error: &io::Error) {
         let is_mistake = error.kind() == io::ErrorKind::InvalidData;
+        if is_mistake {
+            self.parts
+                .node
+                .note_refusal(now, &format!("{what}: {error}"));
+        }
         if is_mistake && self.refusals.is_news(now, &format!("{what}: {error}")) {
             warn!("replication: {what}: {error}");
         } else {

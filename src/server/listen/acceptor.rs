@@ -3,8 +3,9 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -15,6 +16,7 @@ use tracing::warn;
 use crate::config::Config;
 use crate::connection::{Client, Endpoint, Facts};
 use crate::server::door::Accepted;
+use crate::server::seldom::Seldom;
 use crate::server::shared::Shared;
 use crate::server::terms::Terms;
 use crate::server::virtual_connections::Registration;
@@ -32,6 +34,10 @@ pub(in crate::server) struct Acceptor {
     pub(super) terms: Terms,
     connections_max: u64,
     fast: bool,
+    /// Of the connection limit and of failures to accept.
+    full: Seldom,
+    failing: Seldom,
+    exhausted: AtomicBool,
     /// Set once the ports are open.
     pub opened: watch::Sender<bool>,
 }
@@ -49,6 +55,9 @@ impl Acceptor {
             terms,
             connections_max: config.connections_max as u64,
             fast: config.connections_max_fast,
+            full: Seldom::default(),
+            failing: Seldom::default(),
+            exhausted: AtomicBool::new(false),
             opened: watch::channel(false).0,
         })
     }
@@ -61,10 +70,10 @@ impl Acceptor {
         let _listed = self.list(&listener, place.clone(), None);
         loop {
             self.wait_for_room().await;
-            match listener.accept().await {
+            match self.next(listener.accept()).await {
                 Ok((stream, from)) => {
                     if let Err(error) = self.take_tcp(stream, from, &place) {
-                        warn!("a client connection could not be taken: {error}");
+                        self.tell_failure("a client connection could not be taken", &error);
                     }
                 }
                 Err(error) => self.pause(&error).await,
@@ -80,9 +89,13 @@ impl Acceptor {
         let _listed = self.list(&listener, place.clone(), None);
         loop {
             self.wait_for_room().await;
-            match listener.accept().await {
+            match self.next(listener.accept()).await {
                 Ok((stream, _)) => {
                     if let Ok(stream) = stream.into_std() {
+                        if self.is_full() {
+                            self.turn_away(&stream);
+                            continue;
+                        }
                         self.count();
                         let who = self.list(&stream, place.clone(), Some(place.clone()));
                         self.workers.lock().assign(Accepted::Unix(stream, who));
@@ -101,9 +114,7 @@ impl Acceptor {
     ) -> io::Result<()> {
         let stream = stream.into_std()?;
         if self.is_full() {
-            Facts::add(&self.shared.facts.rejected_connections, 1);
-            use std::io::Write;
-            let _unheard = (&stream).write(TOO_MANY);
+            self.turn_away(&stream);
             return Ok(());
         }
         stream.set_nodelay(true)?;
@@ -152,6 +163,28 @@ impl Acceptor {
         Facts::of(&self.shared.facts.curr_connections) >= self.connections_max
     }
 
+    fn turn_away(&self, mut stream: impl io::Write) {
+        Facts::add(&self.shared.facts.rejected_connections, 1);
+        let _unheard = stream.write(TOO_MANY);
+        self.tell_full("are turned away");
+    }
+
+    fn tell_full(&self, what: &str) {
+        if let Some(count) = self.full.happened(self.shared.clock.now()) {
+            warn!(
+                "all {} connections are in use: clients {what}, {count} since this was last said; \
+                 -c allows more",
+                self.connections_max
+            );
+        }
+    }
+
+    fn tell_failure(&self, what: &str, error: &io::Error) {
+        if let Some(count) = self.failing.happened(self.shared.clock.now()) {
+            warn!("{what} ({count} times since this was last said): {error}");
+        }
+    }
+
     /// Without `maxconns_fast` connections beyond the limit wait in the kernel's queue.
     async fn wait_for_room(&self) {
         if self.fast || !self.is_full() {
@@ -160,6 +193,7 @@ impl Acceptor {
         let facts = &self.shared.facts;
         let since = self.shared.clock.now();
         Facts::add(&facts.listen_disabled_num, 1);
+        self.tell_full("have to wait");
         facts.is_not_accepting.store(true, Ordering::Relaxed);
         while self.is_full() {
             tokio::time::sleep(PAUSE).await;
@@ -171,9 +205,32 @@ impl Acceptor {
 
     async fn pause(&self, error: &io::Error) {
         if !matches!(error.kind(), io::ErrorKind::ConnectionAborted) {
-            warn!("cannot accept a connection: {error}");
+            self.tell_failure("cannot accept a connection", error);
+            let facts = &self.shared.facts;
+            // As in memcached: counted when it begins, not at each attempt.
+            if !self.exhausted.swap(true, Ordering::Relaxed) {
+                Facts::add(&facts.listen_disabled_num, 1);
+                facts.is_not_accepting.store(true, Ordering::Relaxed);
+            }
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// The next connection. A pause has ended when one is accepted, or when none waits.
+    async fn next<T>(&self, accept: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+        let mut accept = pin!(accept);
+        if self.exhausted.load(Ordering::Relaxed) {
+            let soon = tokio::time::timeout(PAUSE, accept.as_mut()).await;
+            if !matches!(soon, Ok(Err(_))) {
+                self.exhausted.store(false, Ordering::Relaxed);
+                let facts = &self.shared.facts;
+                facts.is_not_accepting.store(false, Ordering::Relaxed);
+            }
+            if let Ok(accepted) = soon {
+                return accepted;
+            }
+        }
+        accept.await
     }
 }
 

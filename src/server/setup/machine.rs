@@ -39,7 +39,10 @@ impl Setup {
             };
             Peer::new(options, &store)
         });
+        let vrrp = config.vrrp.as_ref();
+        let interface = vrrp.map_or_else(String::new, |vrrp| vrrp.interface.clone());
         let holder = Holder::new(now, self.rules(config), self.router(config)?);
+        let holder = holder.on_interface(interface);
         let mut node = Node::new(now, store, peer, holder, settings);
         if let Some(network) = &self.network {
             node.set_interface_up(now, network.is_usable());

@@ -175,3 +175,37 @@ fn times_and_sizes_have_the_unit_that_matters() {
     assert_eq!(size(1536), "1.5 KiB");
     assert_eq!(size(u64::MAX), "16777215.9 TiB");
 }
+
+#[test]
+fn a_missing_link_is_told_with_what_has_last_prevented_it() {
+    let told = r#""disconnected", "last_refusal_ms": 1200,
+        "last_refusal": "connection refused: the other end has another secret""#;
+    assert_eq!(
+        first_lines(r#""connected""#, told),
+        [
+            "! no link to the peer: what is written now is on this host alone; \
+             1.2 s ago: connection refused: the other end has another secret"
+        ]
+    );
+}
+
+#[test]
+fn an_interface_that_is_down_is_named() {
+    let told = r#""MASTER", "interface": "eth0", "interface_up": false"#;
+    assert_eq!(
+        first_lines(r#""MASTER""#, told),
+        ["! the interface eth0 is down"]
+    );
+}
+
+#[test]
+fn a_backup_that_knows_no_master_is_not_well() {
+    let no_master = "! BACKUP, and no master was heard lately: as far as this host knows, \
+                     nobody holds the virtual address";
+    let heard = r#""BACKUP", "master_heard_ms": 100"#;
+    let backup = |known: &str| first_lines(r#""MASTER""#, &format!("{heard}{known}"));
+    assert_eq!(backup(r#", "master_known": false"#), [no_master]);
+    let well = "OK: serves clients, BACKUP, both hosts have everything";
+    assert_eq!(backup(r#", "master_known": true"#), [well]);
+    assert_eq!(backup(""), [well], "an older server does not say");
+}
