@@ -19,6 +19,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 use vrrp::time::Instant;
 
+use super::status::is_heard;
 use super::{Action, Node};
 use crate::command::Hold;
 use crate::replication::Peer;
@@ -110,7 +111,7 @@ impl Node {
         }
         match &self.peer {
             _ if force => {}
-            Some(peer) if peer.is_connected() => {
+            Some(peer) if is_heard(peer, now) => {
                 if !peer.peer_is_in_sync() {
                     return Err(Refused::PeerNotInSync);
                 }

@@ -8,7 +8,7 @@ use vrrp::router::{Heard, Role};
 use vrrp::time::Instant;
 
 use super::Node;
-use crate::replication::Condition;
+use crate::replication::{Condition, Peer};
 use crate::store::Counters;
 
 /// A link that has been silent for longer is called disconnected.
@@ -268,9 +268,7 @@ impl Node {
         let figures = peer.figures();
         let conflicts = peer.conflicts(&self.store);
         let refusal = peer.last_refusal();
-        let heard_lately = figures
-            .heard_at
-            .is_some_and(|at| now.since(at) <= HEARD_LATELY);
+        let heard_lately = is_heard(peer, now);
         let condition = match heard_lately {
             true => peer.condition(),
             false => Condition::Disconnected,
@@ -329,4 +327,10 @@ pub const fn role_name(role: Role) -> &'static str {
         Role::Backup => "BACKUP",
         Role::Master => "MASTER",
     }
+}
+
+/// A connection over which nothing comes any more is none, though it has not been given up yet.
+pub(super) fn is_heard(peer: &Peer, now: Instant) -> bool {
+    let heard_at = peer.figures().heard_at;
+    peer.is_connected() && heard_at.is_some_and(|at| now.since(at) <= HEARD_LATELY)
 }
