@@ -9,13 +9,22 @@ use std::collections::BTreeMap;
 /// Keys remembered one by one. Of more the last ones share an entry, and wait for each other.
 const KEYS_MAX: usize = 1024;
 
-/// The change that has replaced others, and the first of those.
-type Entries = BTreeMap<u64, u64>;
+/// What has replaced others.
+type Entries = BTreeMap<u64, Earlier>;
+
+/// The changes that one has replaced.
+#[derive(Clone, Copy)]
+struct Earlier {
+    /// The first of them.
+    first: u64,
+    /// The last of them that was sent; 0 where none was.
+    sent: u64,
+}
 
 /// Of one shard.
 #[derive(Default)]
 pub(super) struct Replaced {
-    /// They have not been sent.
+    /// Changes that were not sent before they were replaced.
     unsent: Entries,
     /// They were on their way when they were replaced: they matter only if the connection breaks.
     under_way: Entries,
@@ -24,15 +33,34 @@ pub(super) struct Replaced {
 impl Replaced {
     /// Change `from` has been replaced by `until`. Up to `sent` all were sent.
     pub fn note(&mut self, from: u64, until: u64, sent: u64) {
-        let is_sent = from <= sent;
-        extend(&mut self.unsent, from, until, !is_sent);
-        extend(&mut self.under_way, from, until, is_sent);
+        if from > sent {
+            carry(
+                &mut self.unsent,
+                from,
+                until,
+                Some(Earlier {
+                    first: from,
+                    sent: 0,
+                }),
+            );
+            carry(&mut self.under_way, from, until, None);
+            return;
+        }
+        // What has replaced others is on its way itself, and brings what they were: replies for
+        // them wait for no later one, however often the key changes, unless the connection breaks.
+        let first = self.unsent.get(&from).map_or(from, |earlier| earlier.first);
+        carry(
+            &mut self.under_way,
+            from,
+            until,
+            Some(Earlier { first, sent: from }),
+        );
     }
 
     /// A new connection: what was on its way may not have arrived.
     pub fn attach(&mut self) {
-        for (until, first) in std::mem::take(&mut self.under_way) {
-            put(&mut self.unsent, until, first);
+        for (until, earlier) in std::mem::take(&mut self.under_way) {
+            put(&mut self.unsent, until, earlier);
         }
     }
 
@@ -41,29 +69,41 @@ impl Replaced {
     pub fn vouched(&mut self, acknowledged: u64, last: u64) -> u64 {
         let done = |until: &u64| (*until).min(last) <= acknowledged;
         self.under_way
-            .retain(|until, first| !done(until) && *first > acknowledged);
+            .retain(|until, earlier| !done(until) && earlier.sent > acknowledged);
         self.unsent.retain(|until, _| !done(until));
-        let first = self.unsent.values().min();
+        let first = self.unsent.values().map(|earlier| earlier.first).min();
         first.map_or(acknowledged, |first| acknowledged.min(first - 1))
     }
 }
 
-/// `until` takes the place of `from` in its entry, or begins one.
-fn extend(entries: &mut Entries, from: u64, until: u64, begins: bool) {
-    let first = entries.remove(&from);
-    if let Some(first) = first.or(begins.then_some(from)) {
-        put(entries, until, first);
+/// `until` takes the place of `from` in its entry, to which `more` is added.
+fn carry(entries: &mut Entries, from: u64, until: u64, more: Option<Earlier>) {
+    if let Some(earlier) = entries.remove(&from) {
+        put(entries, until, earlier);
+    }
+    if let Some(earlier) = more {
+        put(entries, until, earlier);
     }
 }
 
-fn put(entries: &mut Entries, until: u64, mut first: u64) {
+fn put(entries: &mut Entries, until: u64, mut earlier: Earlier) {
     if entries.len() >= KEYS_MAX
-        && let Some((_, earlier)) = entries.pop_last()
+        && !entries.contains_key(&until)
+        && let Some((_, shared)) = entries.pop_last()
     {
-        first = first.min(earlier);
+        earlier = earlier.and(shared);
     }
-    let entry = entries.entry(until).or_insert(first);
-    *entry = first.min(*entry);
+    let entry = entries.entry(until).or_insert(earlier);
+    *entry = entry.and(earlier);
+}
+
+impl Earlier {
+    fn and(self, other: Earlier) -> Earlier {
+        Earlier {
+            first: self.first.min(other.first),
+            sent: self.sent.max(other.sent),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -90,6 +130,29 @@ mod tests {
         replaced.attach();
         assert_eq!(replaced.vouched(13, 15), 12);
         assert_eq!(replaced.vouched(15, 15), 15);
+    }
+
+    #[test]
+    fn a_key_that_changes_all_the_time_holds_no_reply_beyond_what_was_sent_of_it() {
+        let mut replaced = Replaced::default();
+        replaced.note(11, 14, 10);
+        // 14 leaves, and is replaced before it is acknowledged; and so again.
+        replaced.note(14, 17, 14);
+        assert_eq!(replaced.vouched(13, 17), 10);
+        assert_eq!(replaced.vouched(14, 17), 14);
+        replaced.note(17, 20, 17);
+        assert_eq!(replaced.vouched(17, 20), 17);
+    }
+
+    #[test]
+    fn what_replaced_others_and_was_lost_on_its_way_is_waited_for_in_what_replaced_it() {
+        let mut replaced = Replaced::default();
+        replaced.note(11, 14, 10);
+        replaced.note(14, 17, 14);
+        replaced.attach();
+        assert_eq!(replaced.vouched(14, 17), 10);
+        assert_eq!(replaced.vouched(16, 17), 10);
+        assert_eq!(replaced.vouched(17, 17), 17);
     }
 
     #[test]
