@@ -76,6 +76,10 @@ fn router(page: &mut Page, vrrp: &VrrpStatus) {
     );
     let help = "The virtual addresses are here, and the lease has not run out.";
     page.flag("vrrp_holds_address", help, vrrp.holds_address);
+    let help = "The peer is MASTER by the link, and none of its advertisements arrive here.";
+    page.flag("vrrp_master_unheard", help, vrrp.master_unheard);
+    let help = "This host is MASTER, and the peer hears none of its advertisements.";
+    page.flag("vrrp_unheard_by_peer", help, vrrp.unheard_by_peer);
     let help = "Time since the VRRP state changed.";
     page.seconds("vrrp_state_age_seconds", help, vrrp.since_ms);
     page.gauge(
