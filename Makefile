@@ -4,7 +4,7 @@
 
 demo: ## a complete pair on this machine, in network namespaces
 	cargo build --release
-	./target/release/twincached demo
+	"$${CARGO_TARGET_DIR:-target}/release/twincached" demo
 
 test: ## everything; as root it includes the pair in network namespaces
 	@tests/run test
