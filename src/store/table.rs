@@ -17,8 +17,9 @@ const PAGE_BUCKETS: usize = 128;
 const PAGE_BYTES: usize = PAGE_BUCKETS * size_of::<Handle>();
 /// Words of the buckets of a page.
 const PAGE_WORDS: usize = PAGE_BYTES / 8;
-/// Buckets that one insertion may add, so that a table that had to wait catches up.
-const GROWTH_STEPS: usize = 4;
+/// Buckets that one insertion adds, once so many are due. The items of several buckets are fetched
+/// from memory at the same time, so this costs hardly more than one.
+const GROWTH_STEP: usize = 8;
 
 /// Hash of a key, seeded by the store.
 pub(super) type Hash = u64;
@@ -68,9 +69,12 @@ impl Table {
     ) {
         self.push(arena, self.bucket_of(hash), handle);
         self.len += 1;
-        for _ in 0..GROWTH_STEPS {
-            if self.len <= self.count + self.count / 4 || !self.grow(arena, &rehash) {
-                break;
+        if self.len > self.count + self.count / 4 + GROWTH_STEP {
+            self.fetch_to_grow(arena);
+            for _ in 0..GROWTH_STEP {
+                if !self.grow(arena, &rehash) {
+                    break;
+                }
             }
         }
     }
@@ -156,6 +160,21 @@ impl Table {
             wide
         } else {
             wide & (power - 1)
+        }
+    }
+
+    /// Reads the items of the buckets that are split next, chain by chain in turn: what each read
+    /// waits for does not depend on the others, so the processor waits for all at once.
+    fn fetch_to_grow(&self, arena: &Arena) {
+        let power = 1usize << self.count.ilog2();
+        let first = self.count - power;
+        let mut items: [Handle; GROWTH_STEP] =
+            std::array::from_fn(|step| self.bucket(arena, (first + step) & (power - 1)));
+        while items.iter().any(|item| *item != NIL) {
+            for item in items.iter_mut().filter(|item| **item != NIL) {
+                std::hint::black_box(arena.key(*item).first());
+                *item = arena.header(*item).bucket_next;
+            }
         }
     }
 
