@@ -87,14 +87,14 @@ impl World {
                 self.take_reply(index, attempted, &op, &reply, copies)
             }
             What::Flush { flushing, delay: 0 } => {
-                self.tell_client(index, &format!("is answered for flush_all {copies:?}"));
+                self.tell_client(index, format_args!("is answered for flush_all {copies:?}"));
                 self.model.flushed(&flushing, copies, self.now);
                 Ok(())
             }
             What::Flush { flushing, delay } => {
                 self.tell_client(
                     index,
-                    &format!("is answered for the later flush_all {copies:?}"),
+                    format_args!("is answered for the later flush_all {copies:?}"),
                 );
                 self.await_flush(flushing, delay, copies[0]);
                 Ok(())
@@ -122,7 +122,7 @@ impl World {
         self.checks.note_acknowledged(now);
         self.tell_client(
             index,
-            &format!("is answered for key{}: {reply:?} {copies:?}", attempted.0),
+            format_args!("is answered for key{}: {reply:?} {copies:?}", attempted.0),
         );
         self.trace
             .mix(&[index as u64, attempted.0 as u64, attempted.1 as u64]);
@@ -184,7 +184,7 @@ impl World {
             let text = shown.and_then(value);
             self.tell_client(
                 index,
-                &format!("is shown key{} by process {boot}: {text:?}", read.key),
+                format_args!("is shown key{} by process {boot}: {text:?}", read.key),
             );
         }
         let length = |shown: &Shown| shown.value.as_ref().map_or(0, Vec::len) as u64;

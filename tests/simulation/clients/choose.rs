@@ -107,7 +107,7 @@ impl World {
             bytes.extend(text.bytes());
             None
         };
-        self.tell_client(index, &format!("asks for flush_all in {delay} s"));
+        self.tell_client(index, format_args!("asks for flush_all in {delay} s"));
         let flushing = self.model.flush(self.now);
         let delay = delay as u64 * SECOND;
         self.expect(index, What::Flush { flushing, delay }, opaque, false);
@@ -213,7 +213,7 @@ impl World {
                 Form::Binary => "command: quiet binary",
             });
         }
-        self.tell_client(index, &format!("asks for key{key} ({name}): {op}"));
+        self.tell_client(index, format_args!("asks for key{key} ({name}): {op}"));
         let attempted = self.model.attempt(key, op, self.now);
         self.expect(index, What::Mutation(attempted), opaque, quiet);
     }

@@ -13,6 +13,7 @@ mod tcp;
 mod wire;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Arguments;
 
 use super::model::{Attempted, Flushing, Pending, Token};
 use super::world::{Event, MS, SECOND, World};
@@ -216,9 +217,11 @@ impl World {
         }
     }
 
-    fn tell_client(&mut self, index: usize, text: &str) {
+    /// Formatted only where a trace is collected: a swarm does without.
+    fn tell_client(&mut self, index: usize, text: Arguments<'_>) {
         if self.trace.collects() {
-            self.trace.line(self.now, &format!("c{index}"), text);
+            self.trace
+                .line(self.now, &format!("c{index}"), &text.to_string());
         }
     }
 

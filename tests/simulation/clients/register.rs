@@ -69,7 +69,7 @@ impl World {
     ) -> Result<(), String> {
         self.tell_client(
             index,
-            &format!("{step:?} of the register: {raw:?} {copies:?}"),
+            format_args!("{step:?} of the register: {raw:?} {copies:?}"),
         );
         match (step, raw) {
             (Step::Read, Raw::Values(values)) => {

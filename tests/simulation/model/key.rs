@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use memchr::memmem;
+
 use super::op::{Op, effect};
 use super::state::{State, possible};
 
@@ -151,7 +153,12 @@ impl Key {
             .bases
             .values()
             .chain(at_issue.into_iter().flat_map(BTreeMap::values));
+        let mut folded_already: Vec<&Rc<Base>> = Vec::new();
         for other in others.filter(|other| other.index > base.index && other.index <= end) {
+            if folded_already.iter().any(|known| Rc::ptr_eq(known, other)) {
+                continue;
+            }
+            folded_already.push(other);
             let folded = self.fold(other, end, look);
             all.states.extend(folded.states);
             all.wild |= folded.wild;
@@ -168,14 +175,13 @@ impl Key {
             .map_or(0, |at| at + 1)
     }
 
-    /// Whether some attempt stored a value that this one begins or ends with.
+    /// Whether some attempt stored a value that this one contains.
     pub fn ever(&self, shown: &[u8]) -> bool {
-        self.attempts.iter().any(|attempt| match &attempt.op {
+        // The newest first: it is nearly always one of those.
+        self.attempts.iter().rev().any(|attempt| match &attempt.op {
             Op::Store { value, .. } => {
                 let value = value.bytes();
-                shown
-                    .windows(value.len().max(1))
-                    .any(|window| window == value)
+                (!value.is_empty() && memmem::find(shown, value).is_some())
                     || value.iter().all(u8::is_ascii_digit)
             }
             Op::Count { .. } => shown.iter().all(u8::is_ascii_digit),

@@ -59,6 +59,10 @@ impl Model {
             wakes: &self.wakes,
         };
         let folded = log.fold_newest(&base, Some(&read.bases), end, look);
+        let states = possible(&folded.states, self.evicts, read.at, now);
+        if states.iter().any(|state| state.shows(shown, read.at, now)) {
+            return Ok(());
+        }
         let unknown = |shown: &Shown| {
             shown
                 .value
@@ -66,10 +70,6 @@ impl Model {
                 .is_none_or(|value| value.is_empty() || log.ever(value))
         };
         if folded.wild && shown.is_none_or(unknown) {
-            return Ok(());
-        }
-        let states = possible(&folded.states, self.evicts, read.at, now);
-        if states.iter().any(|state| state.shows(shown, read.at, now)) {
             return Ok(());
         }
         let text = shown.map(|shown| {
