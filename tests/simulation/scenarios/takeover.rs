@@ -2,7 +2,7 @@
 
 use super::super::swarm::Fault;
 use super::super::world::{MS, Options, World};
-use super::{A, B, idle, started, under_load};
+use super::{A, B, cut_link, idle, set, started, under_load, value};
 
 #[test]
 fn both_boot_together_and_there_is_one_winner_at_once() {
@@ -246,5 +246,37 @@ fn an_empty_master_yields_to_a_full_one_that_it_hears_over_vrrp_alone() {
     }
     world.run_ms(1_100);
     assert_eq!(world.master(), Some(A));
+    world.finish();
+}
+
+#[test]
+fn an_empty_host_that_knew_the_other_by_vrrp_alone_leaves_it_the_address_when_the_link_stands() {
+    let mut world = World::new(Options {
+        traced: true,
+        priority: [240, 200],
+        ..Options::of_seed(1)
+    });
+    cut_link(&mut world, true);
+    world.start(A);
+    world.run_until_holds(20_000, "A is master", |world| world.hosts[A].is_master());
+    set(&mut world, A, "login", "alice", 0);
+    // B takes A for a keepalived, as it hears advertisements and no hello; then it hears nothing.
+    world.start(B);
+    world.run_ms(15_000);
+    for from in [A, B] {
+        world.inflict(&Fault::CutVrrp { from, cut: true });
+    }
+    world.run_ms(8_000);
+    assert!(world.hosts[B].is_master(), "it believes to be alone");
+    cut_link(&mut world, false);
+    // The link stands within half a second; Master_Down_Interval is over three seconds.
+    world.run_ms(1_500);
+    assert_eq!(world.master(), Some(A), "the one that has the data");
+    for from in [A, B] {
+        world.inflict(&Fault::CutVrrp { from, cut: false });
+    }
+    world.run_until_holds(20_000, "the pair is whole", World::is_whole);
+    assert_eq!(world.master(), Some(A));
+    assert_eq!(value(&mut world, B, "login").as_deref(), Some("alice"));
     world.finish();
 }
