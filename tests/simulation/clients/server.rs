@@ -98,7 +98,9 @@ impl World {
         connection.ended |= connection.connection.is_closing();
         let holds = connection.connection.is_holding();
         let holding = process.store.acknowledged().is_holding();
-        connection.holding_since = holds.then(|| connection.holding_since.unwrap_or(self.now));
+        // Answers leave in order: what waits now was asked for after what has just left.
+        let still = connection.holding_since.filter(|_| out.is_empty());
+        connection.holding_since = holds.then(|| still.unwrap_or(self.now));
         connection.ended |= process.closes(connection.via_virtual) && !holds;
         let blocked = connection.connection.is_blocked();
         process.connections.insert(number, connection);

@@ -166,6 +166,27 @@ impl Key {
         all
     }
 
+    /// What may have come over from a process that lacks something of this one's base, if it was
+    /// that one which executed the mutations after the base: they met what it had. Costly.
+    pub fn fold_elsewhere(&self, base: &Base, end: usize, look: Look<'_>) -> BTreeSet<State> {
+        let mut states = BTreeSet::new();
+        let others = self.bases.values();
+        for other in others.filter(|other| end > base.index && other.index <= base.index) {
+            let before = self.fold(other, base.index, look);
+            if before.wild {
+                continue;
+            }
+            let there = Base {
+                index: base.index,
+                states: Rc::new(before.states),
+                ..(**other).clone()
+            };
+            let after = self.fold(&there, end, look).states;
+            states.extend(after.difference(&there.states).cloned());
+        }
+        states
+    }
+
     /// The last mutation before `end` that may have changed the item's cas unique, counted from 1.
     pub fn last_change(&self, end: usize) -> usize {
         let changes = |attempt: &Attempt| !attempt.void && !matches!(attempt.op, Op::Touch(_));

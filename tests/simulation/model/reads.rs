@@ -3,7 +3,7 @@
 use super::super::world::MS;
 use super::key::{Base, Look};
 use super::op::Token;
-use super::state::{Shown, describe, possible};
+use super::state::{Shown, State, describe, possible};
 use super::value::brief;
 use super::{Model, Pending};
 
@@ -61,6 +61,12 @@ impl Model {
         let folded = log.fold_newest(&base, Some(&read.bases), end, look);
         let states = possible(&folded.states, self.evicts, read.at, now);
         if states.iter().any(|state| state.shows(shown, read.at, now)) {
+            return Ok(());
+        }
+        let elsewhere = log.fold_elsewhere(&base, end, look);
+        let came_over = possible(&elsewhere, self.evicts, read.at, now);
+        let shows = |state: &State| state.shows(shown, read.at, now);
+        if came_over.iter().any(shows) {
             return Ok(());
         }
         let unknown = |shown: &Shown| {

@@ -9,26 +9,52 @@ use super::super::world::{Event, MS, World};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
     Start(usize),
-    Kill { host: usize, guard_too: bool },
+    Kill {
+        host: usize,
+        guard_too: bool,
+    },
     PowerOff(usize),
     PowerOn(usize),
     Freeze(usize),
     Wake(usize),
     HangWorkers(usize),
     ReviveWorkers(usize),
-    CutVrrp { from: usize, cut: bool },
-    CutLink { from: usize, cut: bool },
+    CutVrrp {
+        from: usize,
+        cut: bool,
+    },
+    CutLink {
+        from: usize,
+        cut: bool,
+    },
     CutHosts(bool),
-    CutClients { host: usize, cut: bool },
+    CutClients {
+        host: usize,
+        cut: bool,
+    },
     ResetLink,
     SlowLink(bool),
+    /// Long enough to meet, hardly enough to send what waits.
+    PoorLink {
+        delay_ms: u64,
+        segment_bytes: u64,
+    },
     LoseDatagrams(u64),
     DelayDatagrams(u64),
     Terminate(usize),
-    HandOver { host: usize, force: bool },
+    HandOver {
+        host: usize,
+        force: bool,
+    },
     RemoveAddress(usize),
-    Interface { host: usize, up: bool },
-    JumpClock { host: usize, ms: i64 },
+    Interface {
+        host: usize,
+        up: bool,
+    },
+    JumpClock {
+        host: usize,
+        ms: i64,
+    },
 }
 
 impl Fault {
@@ -53,6 +79,7 @@ impl Fault {
             Fault::CutClients { cut: true, .. } => "fault: clients cut off",
             Fault::ResetLink => "fault: link reset",
             Fault::SlowLink(true) => "fault: slow link",
+            Fault::PoorLink { .. } => "fault: poor link",
             Fault::LoseDatagrams(1..) => "fault: lost advertisements",
             Fault::DelayDatagrams(1..) => "fault: late advertisements",
             Fault::Terminate(_) => "fault: told to stop",
@@ -103,6 +130,13 @@ impl World {
             Fault::CutClients { host, cut } => self.lan.clients_cut[host] = cut,
             Fault::ResetLink => self.reset_link(),
             Fault::SlowLink(slow) => self.slow_link(slow),
+            Fault::PoorLink {
+                delay_ms,
+                segment_bytes,
+            } => {
+                self.link.delay = (2 * MS, delay_ms * MS);
+                self.link.segment_bytes = segment_bytes;
+            }
             Fault::LoseDatagrams(percent) => self.lan.loss_percent = percent,
             Fault::DelayDatagrams(percent) => self.lan.late_percent = percent,
             Fault::Terminate(host) => self.command(host, |node, now| node.leave(now)),

@@ -19,6 +19,7 @@ const ALL: &[&str] = &[
     "fault: clients cut off",
     "fault: link reset",
     "fault: slow link",
+    "fault: poor link",
     "fault: lost advertisements",
     "fault: late advertisements",
     "fault: told to stop",
@@ -32,6 +33,7 @@ const ALL: &[&str] = &[
     "story: a second death",
     "story: another time of day",
     "story: taken for keepalived",
+    "story: breaks again and again",
     "story: two handovers",
     "story: many removals",
     // Commands of the classic protocol.

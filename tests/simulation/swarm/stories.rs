@@ -8,12 +8,13 @@ use super::faults::Fault;
 pub(super) fn plan(world: &mut World, begun: u64, rng: &mut Random) {
     let at = begun + rng.between(11_000, 14_000) * MS;
     let host = rng.below(2) as usize;
-    match rng.below(6) {
+    match rng.below(7) {
         0 => apart_and_restarted(world, at, host, rng),
         1 => old_frames(world, at, host, rng),
         2 => a_second_death(world, at, host, rng),
         3 => another_time(world, at, host, rng),
         4 => taken_for_keepalived(world, at, host, rng),
+        5 => breaks_again_and_again(world, at, rng),
         _ => two_handovers(world, at, host, rng),
     }
 }
@@ -107,6 +108,23 @@ fn taken_for_keepalived(world: &mut World, at: u64, host: usize, rng: &mut Rando
         world.plan(linked, Fault::CutLink { from, cut: false });
         world.plan(linked + 3_500 * MS, Fault::CutVrrp { from, cut: false });
     }
+}
+
+/// The link is poor, and breaks whenever the hosts have met, before all that waits is sent.
+fn breaks_again_and_again(world: &mut World, at: u64, rng: &mut Random) {
+    world.coverage.reach("story: breaks again and again");
+    let poor = Fault::PoorLink {
+        delay_ms: rng.between(4, 15),
+        segment_bytes: rng.between(200, 2_000),
+    };
+    world.plan(at, poor);
+    let end = at + 8_000 * MS;
+    let mut at = at;
+    while at < end {
+        at += rng.between(50, 400) * MS;
+        world.plan(at, Fault::ResetLink);
+    }
+    world.plan(end, Fault::SlowLink(false));
 }
 
 /// The address goes there and back while advertisements arrive late, doubled or not at all.
