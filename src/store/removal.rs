@@ -115,12 +115,16 @@ impl Shard {
             let mut at = self.table.first_of(&self.arena, self.reap_bucket);
             while at != NIL {
                 let header = self.arena.header(at);
-                let next = header.bucket_next;
+                let mut next = header.bucket_next;
                 if !header.is(TOMBSTONE) {
                     let hash = commons.hash(self.arena.key(at));
                     let survives = self.survives(commons, moment, hash, at);
                     self.counters.crawler_items_checked += 1;
                     self.counters.crawler_reclaimed += u64::from(!survives);
+                    if !survives {
+                        // Its tombstone may have cost another one its place: perhaps the next.
+                        next = self.table.first_of(&self.arena, self.reap_bucket);
+                    }
                 }
                 at = next;
             }

@@ -116,3 +116,31 @@ fn under_memory_pressure_lists_cursors_and_table_stay_whole() {
         );
     }
 }
+
+#[test]
+fn the_background_pass_goes_on_where_a_new_tombstone_cost_the_next_one_its_place() {
+    // The peer is away, and removals are at their bound while items expire.
+    let store = Store::new(&Options {
+        memory: 16 << 20,
+        threads: 16,
+        ..options()
+    });
+    let (mut number, mut shard) = (0, 0);
+    for millis in (10_000..60_000).step_by(10) {
+        let now = Instant::from_millis(millis);
+        if millis % 40 == 0 {
+            for _ in 0..25 {
+                number += 1;
+                let key = format!("{}-{number}", "k".repeat(235));
+                let mut command = set(key.as_bytes(), &[b'x'; 4000]);
+                command.exptime = Exptime(1);
+                store.store(now, &command);
+            }
+        }
+        if millis % 50 == 0 {
+            store.reap(now, shard, 1 << 20);
+            shard = (shard + 1) % store.shards();
+        }
+    }
+    assert!(store.comparison_due(), "tombstones were forgotten");
+}
