@@ -55,8 +55,11 @@ impl Peer {
     }
 
     fn transmit_feed(&mut self, now: Instant, store: &Store, out: &mut Vec<u8>) -> bool {
-        self.transmit_control(now, store, out);
+        let watermark = self.transmit_control(now, store, out);
+        self.transmit_acknowledgements(watermark, out);
         self.transmit_part(out);
+        // Between two large frames is the only moment for them where large values never end.
+        self.transmit_acknowledgements(watermark, out);
         store.take_dirty(|shard| {
             if !std::mem::replace(&mut self.pending_marks[shard], true) {
                 self.pending.push_back(shard);
@@ -84,7 +87,8 @@ impl Peer {
             || self.receiving.is_dropping()
     }
 
-    fn transmit_control(&mut self, now: Instant, store: &Store, out: &mut Vec<u8>) {
+    /// Returns the watermark that the peer has been told.
+    fn transmit_control(&mut self, now: Instant, store: &Store, out: &mut Vec<u8>) -> u64 {
         let (standing, watermark) = (self.standing, store.watermark());
         let unheard = self.unheard;
         let flush_later = store.take_untold_flush();
@@ -115,6 +119,10 @@ impl Peer {
         if flushed {
             self.sending.flush_sent(now);
         }
+        watermark
+    }
+
+    fn transmit_acknowledgements(&mut self, watermark: u64, out: &mut Vec<u8>) {
         // A frame that leaves in parts may hold an item that a removal, applied since, has made
         // obsolete. Acknowledged before the last part has left, the removal would be forgotten
         // where the item is about to arrive.

@@ -122,3 +122,24 @@ fn an_item_above_the_peers_limit_stays_away_and_the_link_lives() {
     assert_eq!(pair.a.peer.figures().refused_by_peer, 1);
     assert_eq!(pair.a.peer.figures().connections, 2);
 }
+
+#[test]
+fn a_side_that_sends_large_values_all_the_time_acknowledges_between_them() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.run(500);
+    let store_large = |pair: &mut Pair, number: usize| {
+        let key = format!("large-{}", number % 25);
+        pair.a.set(pair.now, &key, &vec![b'x'; 200_000]);
+    };
+    (0..25).for_each(|number| store_large(&mut pair, number));
+    pair.step_from_a();
+    let ticket = pair.b.set(pair.now, "small", b"v");
+    pair.step_from_b();
+    for turn in 0..4 {
+        (0..2).for_each(|number| store_large(&mut pair, 2 * turn + number));
+        pair.step_from_a();
+        pair.step_from_b();
+    }
+    assert!(pair.b.store.acknowledged().covers(ticket));
+}
