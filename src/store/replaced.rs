@@ -6,11 +6,8 @@
 
 use std::collections::BTreeMap;
 
-/// Keys remembered one by one. Of more the last ones share an entry, and wait for each other.
+/// Keys remembered one by one. More of them share an entry, and wait for each other.
 const KEYS_MAX: usize = 1024;
-
-/// What has replaced others.
-type Entries = BTreeMap<u64, Earlier>;
 
 /// The changes that one has replaced.
 #[derive(Clone, Copy)]
@@ -19,6 +16,22 @@ struct Earlier {
     first: u64,
     /// The last of them that was sent; 0 where none was.
     sent: u64,
+}
+
+/// Of the keys that were too many: which of the changes from `low` to `high` have replaced others
+/// is not known.
+#[derive(Clone, Copy)]
+struct Shared {
+    low: u64,
+    high: u64,
+    earlier: Earlier,
+}
+
+/// What has replaced others.
+#[derive(Default)]
+struct Entries {
+    known: BTreeMap<u64, Earlier>,
+    shared: Option<Shared>,
 }
 
 /// Of one shard.
@@ -34,67 +47,99 @@ impl Replaced {
     /// Change `from` has been replaced by `until`. Up to `sent` all were sent.
     pub fn note(&mut self, from: u64, until: u64, sent: u64) {
         if from > sent {
-            carry(
-                &mut self.unsent,
-                from,
+            self.unsent.carry(from, until);
+            self.unsent.put(
                 until,
-                Some(Earlier {
+                Earlier {
                     first: from,
                     sent: 0,
-                }),
+                },
             );
-            carry(&mut self.under_way, from, until, None);
+            self.under_way.carry(from, until);
             return;
         }
         // What has replaced others is on its way itself, and brings what they were: replies for
         // them wait for no later one, however often the key changes, unless the connection breaks.
-        let first = self.unsent.get(&from).map_or(from, |earlier| earlier.first);
-        carry(
-            &mut self.under_way,
-            from,
-            until,
-            Some(Earlier { first, sent: from }),
-        );
+        let first = self.unsent.of(from).map_or(from, |earlier| earlier.first);
+        self.under_way.carry(from, until);
+        self.under_way.put(until, Earlier { first, sent: from });
     }
 
     /// A new connection: what was on its way may not have arrived.
     pub fn attach(&mut self) {
-        for (until, earlier) in std::mem::take(&mut self.under_way) {
-            put(&mut self.unsent, until, earlier);
+        let lost = std::mem::take(&mut self.under_way);
+        for (until, earlier) in lost.known {
+            self.unsent.put(until, earlier);
+        }
+        if let Some(shared) = lost.shared {
+            self.unsent.share(shared);
         }
     }
 
     /// Up to where replies may leave, if the peer has acknowledged up to `acknowledged`. `last` is
     /// the shard's last change: what was replaced and then removed without a trace waits for no more.
     pub fn vouched(&mut self, acknowledged: u64, last: u64) -> u64 {
-        let done = |until: &u64| (*until).min(last) <= acknowledged;
+        let done = |until: u64| until.min(last) <= acknowledged;
         self.under_way
             .retain(|until, earlier| !done(until) && earlier.sent > acknowledged);
         self.unsent.retain(|until, _| !done(until));
-        let first = self.unsent.values().map(|earlier| earlier.first).min();
+        let first = self.unsent.first();
         first.map_or(acknowledged, |first| acknowledged.min(first - 1))
     }
 }
 
-/// `until` takes the place of `from` in its entry, to which `more` is added.
-fn carry(entries: &mut Entries, from: u64, until: u64, more: Option<Earlier>) {
-    if let Some(earlier) = entries.remove(&from) {
-        put(entries, until, earlier);
+impl Entries {
+    /// What a change has replaced, or may have.
+    fn of(&self, change: u64) -> Option<Earlier> {
+        let shared = self.shared.filter(|shared| shared.may_be(change));
+        let known = self.known.get(&change).copied();
+        known.or(shared.map(|shared| shared.earlier))
     }
-    if let Some(earlier) = more {
-        put(entries, until, earlier);
+
+    /// `until` takes the place of `from`, where that has replaced others.
+    fn carry(&mut self, from: u64, until: u64) {
+        if let Some(earlier) = self.of(from) {
+            self.known.remove(&from);
+            self.put(until, earlier);
+        }
+    }
+
+    fn put(&mut self, until: u64, earlier: Earlier) {
+        if self.known.len() < KEYS_MAX || self.known.contains_key(&until) {
+            let entry = self.known.entry(until).or_insert(earlier);
+            *entry = entry.and(earlier);
+        } else {
+            let (low, high) = (until, until);
+            self.share(Shared { low, high, earlier });
+        }
+    }
+
+    fn share(&mut self, more: Shared) {
+        let shared = self.shared.get_or_insert(more);
+        shared.low = shared.low.min(more.low);
+        shared.high = shared.high.max(more.high);
+        shared.earlier = shared.earlier.and(more.earlier);
+    }
+
+    fn retain(&mut self, keeps: impl Fn(u64, Earlier) -> bool) {
+        self.known.retain(|until, earlier| keeps(*until, *earlier));
+        self.shared = self
+            .shared
+            .filter(|shared| keeps(shared.high, shared.earlier));
+    }
+
+    /// The first change that waits.
+    fn first(&self) -> Option<u64> {
+        let shared = self.shared.map(|shared| shared.earlier);
+        let all = self.known.values().copied().chain(shared);
+        all.map(|earlier| earlier.first).min()
     }
 }
 
-fn put(entries: &mut Entries, until: u64, mut earlier: Earlier) {
-    if entries.len() >= KEYS_MAX
-        && !entries.contains_key(&until)
-        && let Some((_, shared)) = entries.pop_last()
-    {
-        earlier = earlier.and(shared);
+impl Shared {
+    fn may_be(&self, change: u64) -> bool {
+        (self.low..=self.high).contains(&change)
     }
-    let entry = entries.entry(until).or_insert(earlier);
-    *entry = entry.and(earlier);
 }
 
 impl Earlier {
@@ -168,8 +213,32 @@ mod tests {
         for number in 0..2_000 {
             replaced.note(10 + number, 10_000 + number, 9);
         }
-        assert_eq!(replaced.unsent.len(), 1024);
-        assert_eq!(replaced.vouched(11_500, 20_000), 1_032);
+        assert_eq!(replaced.unsent.known.len(), 1024);
+        assert_eq!(replaced.vouched(11_500, 20_000), 1_033);
         assert_eq!(replaced.vouched(11_999, 20_000), 11_999);
+    }
+
+    #[test]
+    fn of_more_keys_than_are_remembered_each_waits_for_what_replaced_it_again() {
+        let mut replaced = Replaced::default();
+        for number in 0..1_025 {
+            replaced.note(11 + number, 2_001 + number, 10);
+        }
+        // The last one, which shares: 1035 was replaced by 3025, and that by 3026.
+        replaced.note(3_025, 3_026, 10);
+        assert_eq!(replaced.vouched(3_025, 4_000), 1_034);
+        assert_eq!(replaced.vouched(3_026, 4_000), 3_026);
+    }
+
+    #[test]
+    fn what_is_shared_and_on_its_way_waits_for_nothing_unless_the_connection_breaks() {
+        let mut replaced = Replaced::default();
+        for number in 0..1_100 {
+            replaced.note(11 + number, 2_001 + number, 1_110);
+        }
+        assert_eq!(replaced.vouched(1_100, 4_000), 1_100);
+        replaced.attach();
+        assert_eq!(replaced.vouched(3_090, 4_000), 1_034);
+        assert_eq!(replaced.vouched(3_100, 4_000), 3_100);
     }
 }
