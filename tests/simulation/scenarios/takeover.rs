@@ -280,3 +280,39 @@ fn an_empty_host_that_knew_the_other_by_vrrp_alone_leaves_it_the_address_when_th
     assert_eq!(value(&mut world, B, "login").as_deref(), Some("alice"));
     world.finish();
 }
+
+#[test]
+fn a_host_that_is_cut_off_in_the_middle_of_its_first_copy_does_not_win_over_the_one_with_the_data()
+{
+    let mut world = World::new(Options {
+        traced: true,
+        ..Options::of_seed(1)
+    });
+    world.start(A);
+    world.run_until_holds(20_000, "A is master", |world| world.hosts[A].is_master());
+    for number in 0..200 {
+        set(
+            &mut world,
+            A,
+            &format!("login-{number}"),
+            &"x".repeat(1_000),
+            0,
+        );
+    }
+    world.inflict(&Fault::SlowLink(true));
+    world.start(B);
+    let items = |world: &World, host: usize| {
+        let process = world.hosts[host].process.as_ref().expect("it runs");
+        process.status.store.items
+    };
+    world.run_until_holds(5_000, "the copy has begun", |world| items(world, B) > 0);
+    assert_eq!(items(&world, A), 200);
+    assert!(items(&world, B) < 150, "{}", items(&world, B));
+    world.inflict(&Fault::CutHosts(true));
+    world.run_ms(10_000);
+    assert!(world.hosts[B].is_master(), "it believes to be alone");
+    world.inflict(&Fault::CutHosts(false));
+    world.run_ms(1_500);
+    assert_eq!(world.master(), Some(A));
+    world.finish();
+}
