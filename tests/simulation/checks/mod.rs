@@ -135,9 +135,15 @@ impl World {
                 .is_some_and(|process| process.has_synced);
             host.is_running() && synced
         };
+        // Without a hello since it was started it takes the other one for keepalived.
+        let has_met = |host: usize| {
+            let process = self.hosts[host].process.as_ref();
+            process.is_some_and(|process| process.peer_boot.is_some())
+        };
         let empty_master = |host: usize| {
             self.hosts[host].is_running()
                 && self.hosts[host].is_master()
+                && has_met(host)
                 && !complete(host)
                 && complete(1 - host)
                 && !self.hosts[1 - host]

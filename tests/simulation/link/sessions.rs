@@ -111,6 +111,11 @@ impl World {
         let (bytes, ended) = (std::mem::take(&mut pipe.received), pipe.ended);
         if !bytes.is_empty() && process.sessions.contains_key(&id) {
             process.node.handle_link_bytes(now, id, &bytes);
+            let link = process.status.replication.as_ref();
+            if !link.is_some_and(|link| link.have_all) {
+                // What was done here since the connection stood may be older than what came now.
+                self.model.meet();
+            }
         }
         if ended {
             self.drop_session(host, id);

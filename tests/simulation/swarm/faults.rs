@@ -38,6 +38,7 @@ pub enum Fault {
     PoorLink {
         delay_ms: u64,
         segment_bytes: u64,
+        window_bytes: usize,
     },
     LoseDatagrams(u64),
     DelayDatagrams(u64),
@@ -133,9 +134,11 @@ impl World {
             Fault::PoorLink {
                 delay_ms,
                 segment_bytes,
+                window_bytes,
             } => {
-                self.link.delay = (2 * MS, delay_ms * MS);
+                self.link.delay = (MS / 2, delay_ms * MS);
                 self.link.segment_bytes = segment_bytes;
+                self.link.window_bytes = window_bytes;
             }
             Fault::LoseDatagrams(percent) => self.lan.loss_percent = percent,
             Fault::DelayDatagrams(percent) => self.lan.late_percent = percent,

@@ -34,6 +34,7 @@ const ALL: &[&str] = &[
     "story: another time of day",
     "story: taken for keepalived",
     "story: breaks again and again",
+    "story: dies behind a narrow link",
     "story: two handovers",
     "story: many removals",
     // Commands of the classic protocol.

@@ -8,13 +8,14 @@ use super::faults::Fault;
 pub(super) fn plan(world: &mut World, begun: u64, rng: &mut Random) {
     let at = begun + rng.between(11_000, 14_000) * MS;
     let host = rng.below(2) as usize;
-    match rng.below(7) {
+    match rng.below(8) {
         0 => apart_and_restarted(world, at, host, rng),
         1 => old_frames(world, at, host, rng),
         2 => a_second_death(world, at, host, rng),
         3 => another_time(world, at, host, rng),
         4 => taken_for_keepalived(world, at, host, rng),
         5 => breaks_again_and_again(world, at, rng),
+        6 => dies_behind_a_narrow_link(world, at, host, rng),
         _ => two_handovers(world, at, host, rng),
     }
 }
@@ -116,6 +117,7 @@ fn breaks_again_and_again(world: &mut World, at: u64, rng: &mut Random) {
     let poor = Fault::PoorLink {
         delay_ms: rng.between(4, 15),
         segment_bytes: rng.between(200, 2_000),
+        window_bytes: 192 * 1024,
     };
     world.plan(at, poor);
     let end = at + 8_000 * MS;
@@ -125,6 +127,23 @@ fn breaks_again_and_again(world: &mut World, at: u64, rng: &mut Random) {
         world.plan(at, Fault::ResetLink);
     }
     world.plan(end, Fault::SlowLink(false));
+}
+
+/// Changes pile up in the store, and replace each other there, before the peer has room for them; then
+/// one of the hosts dies.
+fn dies_behind_a_narrow_link(world: &mut World, at: u64, host: usize, rng: &mut Random) {
+    world.coverage.reach("story: dies behind a narrow link");
+    let narrow = Fault::PoorLink {
+        delay_ms: rng.between(1, 8),
+        segment_bytes: 1_400,
+        window_bytes: rng.between(1, 6) as usize * 1024,
+    };
+    world.plan(at, narrow);
+    let died = at + rng.between(200, 3_000) * MS;
+    let guard_too = rng.chance(30);
+    world.plan(died, Fault::Kill { host, guard_too });
+    world.plan(died + 4_000 * MS, Fault::SlowLink(false));
+    world.plan(died + rng.between(3_000, 6_000) * MS, Fault::Start(host));
 }
 
 /// The address goes there and back while advertisements arrive late, doubled or not at all.
