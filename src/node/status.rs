@@ -106,6 +106,8 @@ pub struct ReplicationStatus {
     pub last_refusal: Option<String>,
     /// Milliseconds since then.
     pub last_refusal_ms: Option<u64>,
+    /// Milliseconds since a third node wanted to be the peer while the present one lived.
+    pub third_node_ms: Option<u64>,
     /// `peer` or `local`.
     pub acknowledge: &'static str,
     /// Replies wait for the peer now.
@@ -284,6 +286,9 @@ impl Node {
             have_all: peer.is_in_sync() && heard_lately,
             last_refusal: refusal.map(|(what, _)| what.to_owned()),
             last_refusal_ms: refusal.map(|(_, at)| now.since(at).as_millis() as u64),
+            third_node_ms: peer
+                .third_node_at()
+                .map(|at| now.since(at).as_millis() as u64),
             acknowledge: if peer.waits() { "peer" } else { "local" },
             waiting_for_peer: self.store.acknowledged().is_holding(),
             degraded: condition == Condition::Degraded,

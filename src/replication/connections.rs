@@ -89,8 +89,13 @@ impl Peer {
     /// Tells the other end why, then closes.
     pub(super) fn refuse(&mut self, now: Instant, id: SessionId, refusal: &Refusal) {
         self.tell(now, &format!("connection refused: {refusal}"));
+        self.turn_out(now, id, refusal.clone());
+    }
+
+    /// As [`Peer::refuse`], without a word in the log here.
+    pub(super) fn turn_out(&mut self, now: Instant, id: SessionId, refusal: Refusal) {
         if let Some(session) = self.sessions.get_mut(&id) {
-            Frame::Goodbye(refusal.clone()).encode(&mut session.output);
+            Frame::Goodbye(refusal).encode(&mut session.output);
         }
         self.close(now, id);
     }

@@ -121,9 +121,11 @@ impl Peer {
         session.phase = Phase::Established;
         let dialled_by_lower = session.dialled == (self.options.node_id < hello.node_id);
         if let Some(present) = self.feeding {
-            let old = &self.sessions[&present];
+            let live = now.since(self.sessions[&present].heard_at) < YIELD_AFTER;
             let same_boot = self.receiving.boot_id == hello.boot_id;
-            let live = now.since(old.heard_at) < YIELD_AFTER && same_boot;
+            if live && !same_boot {
+                return self.turn_away(now, id, &hello);
+            }
             if live && !dialled_by_lower {
                 self.close(now, id);
                 return Ok(());
@@ -132,6 +134,23 @@ impl Peer {
             self.close(now, present);
         }
         self.start_feeding(now, id, &hello, store);
+        Ok(())
+    }
+
+    /// Another process wants to be the peer while the present one lives. One that was started anew
+    /// may be quicker than the end of its old connection, which is seen before it asks again; a
+    /// second time it is a third node, and somebody has to know.
+    fn turn_away(&mut self, now: Instant, id: SessionId, hello: &Hello) -> Result<(), Refusal> {
+        let refusal = format!(
+            "node {:016x} wants to be the peer of this node, but node {:016x} is that and lives: \
+             two hosts make a pair, stop the third",
+            hello.node_id, self.peer_node_id
+        );
+        let before = self.third.replace((hello.boot_id, now));
+        if before.is_some_and(|(boot, _)| boot == hello.boot_id) {
+            return Err(refusal);
+        }
+        self.turn_out(now, id, refusal);
         Ok(())
     }
 
@@ -146,6 +165,7 @@ impl Peer {
         self.conflicts_told.attach(new_boot);
         self.recency_pass = None;
         self.feeding = Some(id);
+        self.peer_node_id = hello.node_id;
         self.refusals.forget();
         self.figures.connections += 1;
         self.redial_at = None;

@@ -46,6 +46,10 @@ pub struct Peer {
     pub(super) options: Options,
     pub(super) sessions: BTreeMap<SessionId, Session>,
     pub(super) feeding: Option<SessionId>,
+    /// The node of the last feeding session.
+    pub(super) peer_node_id: u64,
+    /// The process that was turned away last, because another one is the peer and lives, and when.
+    pub(super) third: Option<(u64, Instant)>,
     pub(super) sending: Sending,
     pub(super) receiving: Receiving,
     pub(super) standing: Standing,
@@ -94,6 +98,8 @@ impl Peer {
             receiving: Receiving::default(),
             sessions: BTreeMap::new(),
             feeding: None,
+            peer_node_id: 0,
+            third: None,
             standing: Standing::default(),
             unheard: false,
             pending: VecDeque::new(),

@@ -71,6 +71,11 @@ impl Peer {
         self.refusals.last()
     }
 
+    /// When a third node was last turned away, because two hosts make a pair.
+    pub fn third_node_at(&self) -> Option<Instant> {
+        self.third.map(|(_, at)| at)
+    }
+
     /// The peer has everything that our replies vouch for.
     pub const fn peer_is_in_sync(&self) -> bool {
         self.sending.is_in_sync()

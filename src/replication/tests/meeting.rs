@@ -171,3 +171,70 @@ fn a_greeting_of_a_later_version_may_be_longer_and_the_secret_still_proves() {
     pair.run(100);
     assert!(pair.a.peer.is_in_sync() && pair.b.peer.is_in_sync());
 }
+
+/// What a node says to a third one that introduces itself to it.
+fn said_to_third(pair: &mut Pair, third: &mut Node, id: SessionId) -> Option<String> {
+    pair.a.peer.connected(pair.now, id, false, [3; 32]);
+    third.peer.connected(pair.now, id, true, [4; 32]);
+    let mut goodbye = None;
+    for _ in 0..6 {
+        let (mut out, mut back) = (Vec::new(), Vec::new());
+        third
+            .peer
+            .poll_transmit(pair.now, id, &third.store, &mut out);
+        pair.a.peer.handle_bytes(pair.now, id, &out, &pair.a.store);
+        pair.a
+            .peer
+            .poll_transmit(pair.now, id, &pair.a.store, &mut back);
+        third.peer.handle_bytes(pair.now, id, &back, &third.store);
+        let mut rest = &back[..];
+        while let Ok(Some((frame, length))) = decode(rest) {
+            if let Frame::Goodbye(reason) = frame {
+                goodbye = Some(reason);
+            }
+            rest = &rest[length..];
+        }
+    }
+    pair.a.peer.closed(pair.now, id, &pair.a.store);
+    third.peer.closed(pair.now, id, &third.store);
+    goodbye
+}
+
+#[test]
+fn a_third_node_is_turned_away_while_the_peer_lives_and_the_second_time_it_is_told() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.run(500);
+    pair.a.drain();
+    pair.a.events.clear();
+    let mut third = Node::new(options(9, 99));
+    third.set(pair.now, "other", b"data");
+    for id in [77, 78] {
+        let goodbye = said_to_third(&mut pair, &mut third, id).expect("a farewell");
+        assert!(
+            goodbye
+                .starts_with("node 0000000000000009 wants to be the peer of this node, but node"),
+            "{goodbye}"
+        );
+        assert_eq!(pair.a.peer.refusals.last().is_some(), id == 78);
+        pair.run(100);
+    }
+    pair.a.drain();
+    assert!(!pair.a.saw(&Event::ProcessDied) && !pair.a.saw(&Event::Lost));
+    let ticket = pair.a.set(pair.now, "k", b"v");
+    pair.talk();
+    assert!(pair.a.store.acknowledged().covers(ticket));
+    assert_eq!(pair.a.value(pair.now, "other"), None);
+}
+
+#[test]
+fn a_peer_that_was_started_anew_is_let_in_once_the_old_process_is_silent() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.run(500);
+    let mut anew = Node::new(options(9, 99));
+    pair.now += Duration::from_millis(310);
+    assert_eq!(said_to_third(&mut pair, &mut anew, 77), None);
+    pair.a.drain();
+    assert!(pair.a.saw(&Event::Lost));
+}

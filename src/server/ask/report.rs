@@ -217,6 +217,11 @@ impl<'a> ReplicationReport<'a> {
         Some((self.text("last_refusal")?, ago))
     }
 
+    /// How many milliseconds ago a third node wanted to be the peer.
+    pub(in crate::server) fn third_node_ms(self) -> Option<u64> {
+        self.0.get("third_node_ms")?.as_u64()
+    }
+
     /// Whether replies are meant to wait for the peer but do not, because it was too slow.
     pub(in crate::server) fn degraded(self) -> bool {
         self.flag("degraded")

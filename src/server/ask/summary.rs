@@ -9,6 +9,8 @@ use std::net::SocketAddr;
 
 /// Difference of the clocks from which the server warns too, in milliseconds.
 const SKEW_MAX_MS: u64 = 60_000;
+/// A third node asks at least every second for as long as it runs.
+const THIRD_NODE_TOLD_MS: u64 = 10_000;
 
 /// The whole text, lines of at most about 100 characters, with a line break at the end.
 pub(super) fn of(report: &Report, admin: SocketAddr) -> String {
@@ -128,6 +130,13 @@ fn link_troubles(link: ReplicationReport<'_>) -> Vec<String> {
         found.push("the peer is catching up: it does not have all of ours yet".to_owned());
     } else if !link.has_all_of_peer() {
         found.push("catching up: we do not have all of the peer's yet".to_owned());
+    }
+    if let Some(ago) = link.third_node_ms().filter(|ms| *ms < THIRD_NODE_TOLD_MS) {
+        found.push(format!(
+            "a third node wanted to be the peer {} ago: two hosts make a pair, stop it (the log \
+             names it)",
+            time(ago)
+        ));
     }
     if let Some(skew) = link.skew_ms().filter(|ms| ms.unsigned_abs() > SKEW_MAX_MS) {
         let apart = time(skew.unsigned_abs());

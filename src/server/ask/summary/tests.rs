@@ -190,6 +190,24 @@ fn a_missing_link_is_told_with_what_has_last_prevented_it() {
 }
 
 #[test]
+fn a_third_node_is_told_for_as_long_as_it_asks() {
+    let told = |ms: u64| {
+        first_lines(
+            r#""connected""#,
+            &format!(r#""connected", "third_node_ms": {ms}"#),
+        )
+    };
+    assert_eq!(
+        told(400),
+        [
+            "! a third node wanted to be the peer 400 ms ago: two hosts make a pair, stop it \
+             (the log names it)"
+        ]
+    );
+    assert!(!told(11_000)[0].starts_with('!'), "{:?}", told(11_000));
+}
+
+#[test]
 fn an_interface_that_is_down_is_named() {
     let told = r#""MASTER", "interface": "eth0", "interface_up": false"#;
     assert_eq!(
