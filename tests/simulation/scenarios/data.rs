@@ -35,6 +35,23 @@ fn after_a_split_the_newest_version_of_each_key_is_on_both_hosts() {
 }
 
 #[test]
+fn a_life_goes_on_while_the_change_waits_on_the_way() {
+    let mut world = idle(|_| {});
+    let cut = |cut| Fault::CutLink { from: A, cut };
+    world.inflict(&cut(true));
+    let begun = world.now;
+    set(&mut world, A, "k", "v", 3);
+    // Nearly as long as a connection lives without a word.
+    world.run_until(begun + 1_800 * MS);
+    world.inflict(&cut(false));
+    world.run_until(begun + 2_300 * MS);
+    assert_eq!(value(&mut world, B, "k").as_deref(), Some("v"));
+    world.run_until(begun + 4_200 * MS);
+    assert_eq!(value(&mut world, B, "k"), None);
+    world.finish();
+}
+
+#[test]
 fn a_storm_of_resets_during_a_catch_up_ends_and_costs_no_second_copy() {
     let mut world = idle(|options| options.memory = [16 << 20; 2]);
     world.kill(B, false);
