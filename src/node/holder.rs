@@ -5,6 +5,7 @@
 //! renewal, whoever freezes or dies. Nothing is renewed or advertised unless the workers have
 //! shown a sign of life.
 
+mod contradictions;
 mod duties;
 mod hearing;
 mod lapses;
@@ -19,6 +20,7 @@ use vrrp::packet::{Receiver, Warning};
 use vrrp::router::{Reason, Role, Router};
 use vrrp::time::Instant;
 
+use self::contradictions::Contradictions;
 use self::successor::Successor;
 use super::Action;
 use crate::failover::{self, Rules, Seen};
@@ -52,6 +54,7 @@ pub struct Holder {
     unheard: bool,
     /// The third router that was last told of.
     third: Option<IpAddr>,
+    contradictions: Contradictions,
     sent: u64,
     actions: VecDeque<Action>,
 }
@@ -88,6 +91,7 @@ impl Holder {
             warned: Vec::new(),
             unheard: false,
             third: None,
+            contradictions: Contradictions::default(),
             sent: 0,
             actions: VecDeque::new(),
         }

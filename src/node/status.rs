@@ -68,6 +68,8 @@ pub struct VrrpStatus {
     /// Somebody holds the virtual addresses, as far as this host knows: itself, or a master that
     /// was heard within Master_Down_Interval, over VRRP or the link.
     pub master_known: bool,
+    /// The host of the peer, where something else than twincached advertises too.
+    pub other_speaker: Option<String>,
     /// The last other master heard over VRRP, if that was within Master_Down_Interval.
     pub master_seen: Option<String>,
     /// Its priority.
@@ -241,6 +243,7 @@ impl Node {
             lease_remaining_ms: lease.map(|left| left.as_millis() as u64),
             interface: interface.to_owned(),
             interface_up,
+            other_speaker: self.holder.other_speaker(now).map(|host| host.to_string()),
             master_known: self.holder.knows_a_master(now),
             master_seen: master.map(|heard| heard.source.to_string()),
             master_priority: master.map(|heard| heard.priority),

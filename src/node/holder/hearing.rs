@@ -82,7 +82,19 @@ impl Holder {
             // Who leaves may have told the neighbours that the address is still there.
             router.announce_now(now);
         }
-        match failover::rival(&self.rules, &self.seen, now, master_since, source) {
+        let rival = failover::rival(&self.rules, &self.seen, now, master_since, source);
+        if rival == Rival::Contradicted
+            && advertisement.priority > 0
+            && self.contradictions.note(now, source)
+        {
+            warn!(
+                "vrrp: {source} advertises priority {}, but twincached there says over the link \
+                 that it is BACKUP: does keepalived still run on that host? it may have put the \
+                 virtual address there too; stop it",
+                advertisement.priority
+            );
+        }
+        match rival {
             Rival::Better => {
                 router.become_backup(now, Reason::Caller("the peer is the better master"))
             }

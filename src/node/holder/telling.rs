@@ -1,5 +1,6 @@
 //! What the holder tells of itself: in heartbeats, and for status.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use vrrp::packet::{Counters, Receiver};
@@ -29,6 +30,11 @@ impl Holder {
     /// The peer is master, as the link says, and its advertisements do not arrive.
     pub const fn master_is_unheard(&self) -> bool {
         self.unheard
+    }
+
+    /// Who speaks VRRP on the peer's host beside the peer.
+    pub fn other_speaker(&self, now: Instant) -> Option<IpAddr> {
+        self.contradictions.speaker(now)
     }
 
     /// Whether the node counts as complete, also beside a neighbour without a link.

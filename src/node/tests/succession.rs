@@ -105,3 +105,21 @@ fn a_new_master_announces_again_when_the_old_one_has_given_the_address_up() {
     hears(&mut master, 1_110, 0);
     assert_eq!(drain(&mut master), ["announce", "put", "advertise"]);
 }
+
+#[test]
+fn a_speaker_that_the_link_contradicts_again_and_again_is_told_of() {
+    let mut master = backup();
+    master.handle_handed_over(at(1_100));
+    let mut now = 1_500;
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        // The peer is BACKUP and says so; a keepalived beside it advertises.
+        master.handle_heartbeat(at(now), 1, standing(false, 240));
+        hears(&mut master, now + 10, 250);
+        told.push(master.other_speaker(at(now + 20)));
+        now += 1_000;
+    }
+    assert!(master.is_master());
+    assert_eq!(told, [None, None, Some(address(1)), Some(address(1))]);
+    assert_eq!(master.other_speaker(at(now + 5_000)), None);
+}

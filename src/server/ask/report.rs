@@ -104,6 +104,11 @@ impl<'a> VrrpReport<'a> {
         is_down.then(|| self.text("interface").unwrap_or("?"))
     }
 
+    /// The peer's address, if something else than twincached advertises there too.
+    pub(in crate::server) fn other_speaker(self) -> Option<&'a str> {
+        self.text("other_speaker")
+    }
+
     /// Whether it says that nobody holds the virtual addresses, as far as it knows.
     pub(in crate::server) fn knows_no_master(self) -> bool {
         self.0.get("master_known").and_then(Value::as_bool) == Some(false)

@@ -64,6 +64,12 @@ fn troubles(report: &Report) -> Vec<String> {
         if let Some(interface) = vrrp.interface_down() {
             found.push(format!("the interface {interface} is down"));
         }
+        if let Some(host) = vrrp.other_speaker() {
+            found.push(format!(
+                "something else than twincached speaks VRRP on {host}: does keepalived still run \
+                 there? the virtual address may be on both hosts"
+            ));
+        }
         found.extend(address_trouble(vrrp));
         found.extend(vrrp_trouble(vrrp));
     }

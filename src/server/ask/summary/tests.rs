@@ -190,6 +190,18 @@ fn a_missing_link_is_told_with_what_has_last_prevented_it() {
 }
 
 #[test]
+fn a_keepalived_that_was_left_on_the_peer_is_told() {
+    let told = r#""MASTER", "other_speaker": "10.0.0.2""#;
+    assert_eq!(
+        first_lines(r#""MASTER""#, told),
+        [
+            "! something else than twincached speaks VRRP on 10.0.0.2: does keepalived still run \
+             there? the virtual address may be on both hosts"
+        ]
+    );
+}
+
+#[test]
 fn a_third_node_is_told_for_as_long_as_it_asks() {
     let told = |ms: u64| {
         first_lines(
