@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use self::client::REQUESTS_PER_SECOND;
+pub use self::client::{PERCENTILES, REQUESTS_PER_SECOND};
 use memmap2::{Advice, MmapMut};
 
 use self::client::{Client, Phase};
@@ -63,10 +63,9 @@ pub struct Row {
     /// The same while a client is served.
     pub beside_client: Rate,
     pub loopback: Rate,
-    /// The client's 99th percentiles in microseconds, and the part of one by the other.
-    pub undisturbed: f64,
-    pub disturbed: f64,
-    pub latency_ratio: f64,
+    /// The client's [`PERCENTILES`]: without and with a copy, in microseconds, and how many times as
+    /// long the latter are.
+    pub latencies: [[f64; 3]; 3],
     /// The client had a core as soon as it wanted it.
     pub client_is_first: bool,
 }
@@ -76,7 +75,7 @@ struct Run {
     copy: Rate,
     beside_client: Rate,
     loopback: Rate,
-    latencies: [f64; 2],
+    latencies: [[f64; 3]; 2],
     client_is_first: bool,
 }
 
@@ -100,7 +99,7 @@ pub fn measure(options: &Options) -> Result<Option<Row>, Failure> {
         eprintln!(
             "  {:.0} MiB/s, p99 x {:.2}",
             run.copy.wall,
-            run.latency_ratio()
+            run.latency_ratio(2)
         );
         runs.push(run);
     }
@@ -201,8 +200,9 @@ fn rate(bytes: u64, elapsed: Duration, costs: [Duration; 2]) -> Rate {
 }
 
 impl Run {
-    fn latency_ratio(&self) -> f64 {
-        self.latencies[1] / self.latencies[0]
+    fn latency_ratio(&self, percentile: usize) -> f64 {
+        let [undisturbed, disturbed] = self.latencies;
+        disturbed[percentile] / undisturbed[percentile]
     }
 }
 
@@ -218,9 +218,11 @@ fn medians(runs: &[Run]) -> Row {
         copy: rate(&|run| run.copy),
         beside_client: rate(&|run| run.beside_client),
         loopback: rate(&|run| run.loopback),
-        undisturbed: of(&|run| run.latencies[0]),
-        disturbed: of(&|run| run.latencies[1]),
-        latency_ratio: of(&Run::latency_ratio),
+        latencies: [
+            [0, 1, 2].map(|percentile| of(&|run| run.latencies[0][percentile])),
+            [0, 1, 2].map(|percentile| of(&|run| run.latencies[1][percentile])),
+            [0, 1, 2].map(|percentile| of(&|run| run.latency_ratio(percentile))),
+        ],
         client_is_first: runs.iter().all(|run| run.client_is_first),
     }
 }

@@ -151,7 +151,7 @@ pub fn copied(row: &copy::Row) -> String {
 
 fn copy_latency(row: &copy::Row) -> String {
     let mut table = heading(
-        &format!("p99 in us, {REQUESTS_PER_SECOND} requests/s"),
+        &format!("a client of the sender, {REQUESTS_PER_SECOND} requests/s, us"),
         &[
             "undisturbed",
             "during a full copy",
@@ -164,17 +164,24 @@ fn copy_latency(row: &copy::Row) -> String {
         true => "",
         false => "the client shared its core with the receiver as equals (root avoids that)",
     };
-    line(
-        &mut table,
-        "a client of the sender",
-        &[
-            format!("{:.0}", row.undisturbed),
-            format!("{:.0}", row.disturbed),
-            format!("{:.2}", row.latency_ratio),
-            format!("< {}", copy::LATENCY_GOAL),
-            remark.to_owned(),
-        ],
-    );
+    let [undisturbed, disturbed, ratios] = row.latencies;
+    for (number, percent) in copy::PERCENTILES.iter().enumerate() {
+        let is_last = number + 1 == copy::PERCENTILES.len();
+        line(
+            &mut table,
+            &format!("p{percent}"),
+            &[
+                format!("{:.0}", undisturbed[number]),
+                format!("{:.0}", disturbed[number]),
+                format!("{:.2}", ratios[number]),
+                match is_last {
+                    true => format!("< {}", copy::LATENCY_GOAL),
+                    false => "-".to_owned(),
+                },
+                remark.to_owned(),
+            ],
+        );
+    }
     table
 }
 

@@ -41,10 +41,13 @@ pub enum Phase {
     Ended,
 }
 
-/// 99th percentiles in microseconds.
+/// So many percent of the answers took no longer than what is told.
+pub const PERCENTILES: [f64; 3] = [50.0, 90.0, 99.0];
+
+/// Percentiles in microseconds.
 pub struct Seen {
-    pub undisturbed: f64,
-    pub disturbed: f64,
+    pub undisturbed: [f64; 3],
+    pub disturbed: [f64; 3],
     /// It had a core as soon as it wanted one.
     pub was_first: bool,
 }
@@ -117,13 +120,13 @@ impl Asking {
             let latency = asked_at.elapsed().as_nanos() as u64;
             histograms[counted as usize].saturating_record(latency);
         }
-        let p99 = |phase: Phase| {
+        let percentiles = |phase: Phase| {
             let histogram = &histograms[phase as usize];
-            histogram.value_at_quantile(0.99) as f64 / 1e3
+            PERCENTILES.map(|percent| histogram.value_at_percentile(percent) as f64 / 1e3)
         };
         Ok(Seen {
-            undisturbed: p99(Phase::Undisturbed),
-            disturbed: p99(Phase::Disturbed),
+            undisturbed: percentiles(Phase::Undisturbed),
+            disturbed: percentiles(Phase::Disturbed),
             was_first,
         })
     }
