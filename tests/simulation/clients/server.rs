@@ -55,6 +55,13 @@ fn context(process: &Process) -> Context<'_> {
     }
 }
 
+/// A request on a host's own address.
+pub struct Asked {
+    host: usize,
+    connection: Connection,
+    out: Vec<u8>,
+}
+
 impl World {
     /// A worker reads from a connection.
     pub fn serve_bytes(&mut self, host: usize, number: u64, bytes: &[u8], end: bool) {
@@ -122,25 +129,42 @@ impl World {
 
     /// One request on a host's own address, and its answer, however long that waits.
     pub fn ask(&mut self, host: usize, request: &str) -> String {
-        let (mut connection, mut out) = (Connection::new(LIMITS), Vec::new());
-        let mut first = true;
+        let mut asked = self.begin(host, request);
+        self.turn(host);
         for _ in 0..3_000 {
-            let now = self.local(host);
-            let Some(process) = self.hosts[host].process.as_ref() else {
-                break;
-            };
-            if std::mem::take(&mut first) {
-                connection.handle_bytes(now, request.as_bytes(), &context(process), &mut out);
-                self.turn(host);
-            } else {
-                connection.resume(now, &context(process), &mut out);
-            }
-            if !connection.is_holding() && !connection.is_blocked() {
+            if self.is_answered(&mut asked) {
                 break;
             }
             self.run_ms(1);
         }
-        String::from_utf8(out).expect("the answers are text")
+        String::from_utf8(asked.out).expect("the answers are text")
+    }
+
+    /// Executes a request on a host's own address. The node has not heard of it yet.
+    pub fn begin(&mut self, host: usize, request: &str) -> Asked {
+        let (mut connection, mut out) = (Connection::new(LIMITS), Vec::new());
+        let now = self.local(host);
+        if let Some(process) = self.hosts[host].process.as_ref() {
+            connection.handle_bytes(now, request.as_bytes(), &context(process), &mut out);
+        }
+        Asked {
+            host,
+            connection,
+            out,
+        }
+    }
+
+    /// Whether its answer has left, or will never come.
+    pub fn is_answered(&mut self, asked: &mut Asked) -> bool {
+        let now = self.local(asked.host);
+        let Some(process) = self.hosts[asked.host].process.as_ref() else {
+            return true;
+        };
+        let Asked {
+            connection, out, ..
+        } = asked;
+        connection.resume(now, &context(process), out);
+        !connection.is_holding() && !connection.is_blocked()
     }
 
     /// Wakes the connections that wait for the peer, or all of them.

@@ -52,6 +52,30 @@ fn a_life_goes_on_while_the_change_waits_on_the_way() {
 }
 
 #[test]
+fn an_answer_waits_for_what_replaced_its_change_before_that_was_sent() {
+    let mut world = idle(|options| options.memory = [16 << 20; 2]);
+    world.link.delay = (MS, 2 * MS);
+    world.link.window_bytes = 32 * 1024;
+    let mut first = world.begin(A, "set k 0 0 5\r\nfirst\r\n");
+    // Some are in the same shard, where each fills a frame: its position is acknowledged, and the
+    // key has left its place in the list.
+    let large = "x".repeat(70_000);
+    for number in 0..20 {
+        world.begin(A, &format!("set other{number} 0 0 70000\r\n{large}\r\n"));
+    }
+    world.begin(A, "set k 0 0 6\r\nsecond\r\n");
+    world.turn(A);
+    let mut waited_ms = 0;
+    while !world.is_answered(&mut first) {
+        world.run_ms(1);
+        waited_ms += 1;
+    }
+    assert!((10..240).contains(&waited_ms), "{waited_ms} ms");
+    world.power_off(A);
+    assert_eq!(value(&mut world, B, "k").as_deref(), Some("second"));
+}
+
+#[test]
 fn a_storm_of_resets_during_a_catch_up_ends_and_costs_no_second_copy() {
     let mut world = idle(|options| options.memory = [16 << 20; 2]);
     world.kill(B, false);
