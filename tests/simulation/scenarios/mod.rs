@@ -1,6 +1,8 @@
-//! Named runs, each with bounds in virtual time. `takeover.rs`: who holds the address. `data.rs`: what
-//! the hosts hold. `removals.rs`: what they remember of removals. `found.rs`: what the swarm has found.
+//! Named runs, each with bounds in virtual time. `takeover.rs`: who holds the address. `complete.rs`:
+//! whose data counts. `data.rs`: what the hosts hold. `removals.rs`: what they remember of removals.
+//! `found.rs`: what the swarm has found.
 
+mod complete;
 mod data;
 mod found;
 mod removals;
