@@ -220,8 +220,8 @@ impl Node {
         }
         if now >= self.tick_at {
             self.tick_at = now + TICK;
-            let connected = self.peer.as_ref().is_some_and(Peer::is_connected);
-            self.store.flush_if_due(now, connected);
+            let heard_at = self.peer.as_ref().and_then(Peer::heard_at);
+            self.store.flush_if_due(now, heard_at);
             self.report_conflicts(now);
         }
         self.holder.handle_timeout(now);

@@ -128,13 +128,18 @@ impl Peer {
 
     /// Figures for people.
     pub fn figures(&self) -> Figures {
-        let feeding = self.feeding.and_then(|id| self.sessions.get(&id));
         Figures {
             records_received: self.receiving.records,
             degradations: self.sending.degradations,
-            heard_at: feeding.map(|session| session.heard_at),
+            heard_at: self.heard_at(),
             ..self.figures
         }
+    }
+
+    /// When the peer was last heard, if it is connected.
+    pub fn heard_at(&self) -> Option<Instant> {
+        let feeding = self.feeding.and_then(|id| self.sessions.get(&id));
+        feeding.map(|session| session.heard_at)
     }
 
     /// The boot id told by the peer on the feeding session.

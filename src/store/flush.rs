@@ -8,6 +8,13 @@ use vrrp::time::Instant;
 use super::{Store, clock};
 use crate::command::{Exptime, Ticket, Version};
 
+/// A peer that has said nothing for this long does not issue what it has accepted: heartbeats come
+/// every 100 ms.
+const PEER_SILENT: Duration = Duration::from_millis(300);
+/// One that is heard has this long. Its clock may run slower than ours; but where both hosts
+/// accepted one at the same moment, each has taken the other's for the later one, and waits.
+const PEER_WAIT_MAX: Duration = Duration::from_secs(10);
+
 /// A `flush_all` with a delay.
 #[derive(Clone, Copy)]
 pub(super) struct DelayedFlush {
@@ -18,6 +25,15 @@ pub(super) struct DelayedFlush {
     own: bool,
     /// The peer knows of it.
     told: bool,
+}
+
+impl DelayedFlush {
+    /// Whether this node is to issue it now.
+    fn is_due(&self, now: Instant, peer_heard_at: Option<Instant>) -> bool {
+        let late = now.since(self.due);
+        let peer_is_silent = || peer_heard_at.is_none_or(|at| now.since(at) >= PEER_SILENT);
+        self.due <= now && (self.own || late >= PEER_WAIT_MAX || peer_is_silent())
+    }
 }
 
 impl Store {
@@ -60,7 +76,7 @@ impl Store {
     }
 
     /// The peer accepted a flush that is due then. It issues the watermark itself; we do so only
-    /// if it is not connected at that time.
+    /// if that does not come.
     pub fn flush_later_for_peer(&self, now: Instant, due: Instant) {
         *self.flush_due.lock() = Some(DelayedFlush {
             due,
@@ -100,17 +116,23 @@ impl Store {
         }
     }
 
-    /// Issues a delayed flush whose time has come. Call it a few times a second.
-    pub fn flush_if_due(&self, now: Instant, peer_connected: bool) {
-        let mut delayed = self.flush_due.lock();
-        let Some(flush) = *delayed else { return };
-        if flush.due <= now {
-            *delayed = None;
-            drop(delayed);
-            if flush.own || !peer_connected {
-                self.flush(now);
-            }
-        }
+    /// Issues a delayed flush whose time has come. Call it a few times a second. `peer_heard_at`:
+    /// when the peer was last heard, if it is connected.
+    ///
+    /// Whoever issues it and however late, the watermark is the clock at the time it was due. A peer
+    /// that dies in silence just before is connected yet, so what it has accepted is kept until its
+    /// watermark comes. One that was merely late, or paused, still issues its own after we have
+    /// issued ours: both clocks follow each other, so the two watermarks are the same but for the
+    /// time that a word takes from host to host, and what was stored since is above both. The clock
+    /// at the time of issuing would remove what was stored between the one and the other.
+    pub fn flush_if_due(&self, now: Instant, peer_heard_at: Option<Instant>) {
+        let is_due = |flush: &mut DelayedFlush| flush.is_due(now, peer_heard_at);
+        let Some(flush) = self.flush_due.lock().take_if(is_due) else {
+            return;
+        };
+        let moment = self.moment(flush.due);
+        self.raise_watermark(moment.clock & !1 | moment.node_bit);
+        self.mark_dirty(0);
     }
 
     /// The flush watermark: items up to this version are gone.

@@ -17,12 +17,24 @@ impl Pair {
         for _ in 0..22 {
             self.run(100);
             for node in [&self.a, &self.b] {
-                let connected = node.peer.is_connected();
-                node.store.flush_if_due(self.now, connected);
+                tick(self.now, node);
             }
         }
         self.talk();
     }
+
+    /// Time passes for b alone: its peer is frozen or dead, and nothing says so.
+    fn run_b_alone(&mut self, millis: u64) {
+        for _ in 0..millis / 100 {
+            self.now += Duration::from_millis(100);
+            self.b.peer.handle_timeout(self.now, &self.b.store);
+            tick(self.now, &self.b);
+        }
+    }
+}
+
+fn tick(now: Instant, node: &Node) {
+    node.store.flush_if_due(now, node.peer.heard_at());
 }
 
 #[test]
@@ -92,4 +104,64 @@ fn a_delayed_flush_is_issued_once_also_after_a_reconnect() {
     assert!(watermark > 0 && pair.b.store.watermark() == watermark);
     pair.pass();
     assert_eq!(pair.b.store.watermark(), watermark);
+}
+
+#[test]
+fn a_delayed_flush_survives_a_host_that_dies_in_silence_before_it_is_due() {
+    let mut pair = announced();
+    pair.a.set(pair.now, "k", b"v");
+    pair.run(1_500);
+    pair.run_b_alone(300);
+    assert!(pair.b.value(pair.now, "k").is_some(), "not due yet");
+    pair.run_b_alone(300);
+    assert!(pair.b.peer.is_connected(), "nobody knows of the death yet");
+    assert_eq!(pair.b.value(pair.now, "k"), None);
+}
+
+#[test]
+fn a_delayed_flush_is_left_to_a_peer_that_is_heard() {
+    let mut pair = announced();
+    pair.run(2_400);
+    tick(pair.now, &pair.b);
+    assert_eq!(pair.b.store.watermark(), 0);
+}
+
+#[test]
+fn a_peer_that_is_late_with_a_delayed_flush_removes_nothing_that_was_stored_since() {
+    let mut pair = announced();
+    pair.a.set(pair.now, "old", b"v");
+    pair.run(1_500);
+    // a freezes, and b issues the flush in its place.
+    pair.run_b_alone(1_000);
+    pair.b.set(pair.now, "new", b"v");
+    pair.run_b_alone(500);
+    // a wakes, and issues it before it listens.
+    tick(pair.now, &pair.a);
+    assert!(pair.a.store.watermark() > 0);
+    pair.run(100);
+    for node in [&pair.a, &pair.b] {
+        assert_eq!(node.value(pair.now, "old"), None);
+        assert!(node.value(pair.now, "new").is_some());
+    }
+    assert_eq!(pair.assert_identical(), 1);
+}
+
+#[test]
+fn delayed_flushes_accepted_on_both_hosts_at_once_are_not_lost() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.a.set(pair.now, "k", b"v");
+    for node in [&pair.a, &pair.b] {
+        node.store.flush_all(pair.now, Exptime(2));
+    }
+    // The words cross on the way.
+    let from_a = pair.sent_by_a();
+    pair.step_from_b();
+    let (now, id, b) = (pair.now, pair.session, &mut pair.b);
+    b.peer.handle_bytes(now, id, &from_a, &b.store);
+    pair.run(13_000);
+    tick(pair.now, &pair.a);
+    tick(pair.now, &pair.b);
+    pair.talk();
+    assert_eq!(pair.assert_identical(), 0);
 }

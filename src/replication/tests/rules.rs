@@ -109,13 +109,13 @@ fn a_delayed_flush_is_issued_by_the_node_that_accepted_it() {
     pair.a.set(pair.now, "k", b"v");
     assert!(pair.a.store.flush_all(pair.now, Exptime(2)).is_none());
     pair.run(1_900);
-    pair.b.store.flush_if_due(pair.now, true);
+    pair.b.store.flush_if_due(pair.now, Some(pair.now));
     assert!(pair.a.value(pair.now, "k").is_some() && pair.b.value(pair.now, "k").is_some());
     pair.run(200);
     // The peer leaves it to the node that is connected.
-    pair.b.store.flush_if_due(pair.now, true);
+    pair.b.store.flush_if_due(pair.now, Some(pair.now));
     assert_eq!(pair.b.store.watermark(), 0);
-    pair.a.store.flush_if_due(pair.now, true);
+    pair.a.store.flush_if_due(pair.now, Some(pair.now));
     pair.run(20);
     assert_eq!(pair.a.store.watermark(), pair.b.store.watermark());
     assert_eq!(pair.assert_identical(), 0);
@@ -130,7 +130,7 @@ fn a_delayed_flush_is_issued_by_the_peer_if_the_node_that_accepted_it_is_gone() 
     pair.run(100);
     pair.cut();
     pair.run(2_100);
-    pair.b.store.flush_if_due(pair.now, false);
+    pair.b.store.flush_if_due(pair.now, None);
     assert_eq!(pair.b.value(pair.now, "k"), None);
 }
 
