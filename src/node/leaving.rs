@@ -3,7 +3,7 @@
 //! ```text
 //! Draining ──the peer has everything──> Quieting ──no request is executed──> Flushing
 //!    │                                                          the peer has everything │
-//!    │ not master, or no peer in sync                                              HandingOver
+//!    │ not master, or no peer in sync        │ the same                            HandingOver
 //!    └───────────────────────────────> Closing <────────────── the peer is master ──────┘
 //!                                         └──connections are closed──> address removed, priority 0
 //! ```
@@ -12,7 +12,8 @@
 //! anew does so at once, and what it sends to a host that has no such address any more is answered
 //! by nobody, which costs it a second (the first retransmission of TCP). Every step is bounded: a
 //! peer or a client that does not follow cannot keep the node from leaving. A node that was only asked
-//! to hand over stays master if the peer does not take over.
+//! to hand over stays master if the peer does not take over, or dies or freezes before it is told to:
+//! only who ends, or was forced, gives the address up without an heir.
 
 use std::time::Duration;
 
@@ -41,10 +42,20 @@ pub(super) enum Leaving {
         step: Step,
         /// Then the next step comes, whatever happened.
         until: Instant,
-        /// The process ends.
-        exit: bool,
+        aim: Aim,
     },
     Done,
+}
+
+/// What the leaving is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Aim {
+    /// The peer is to hold the address, or else this node.
+    HandOver,
+    /// The same, also where the peer is not known to be able to.
+    HandOverByForce,
+    /// The process ends.
+    Exit,
 }
 
 /// What is waited for.
@@ -93,9 +104,9 @@ impl Node {
         match &mut self.leaving {
             Leaving::No => {
                 info!("leaving");
-                self.begin_leaving(now, true);
+                self.begin_leaving(now, Aim::Exit);
             }
-            Leaving::Going { exit, .. } => *exit = true,
+            Leaving::Going { aim, .. } => *aim = Aim::Exit,
             Leaving::Done => {}
         }
         self.settle(now);
@@ -121,11 +132,12 @@ impl Node {
             }
             Some(_) | None => return Err(Refused::NoPeer),
         }
-        info!(
-            "handing over to the peer as asked{}",
-            if force { ", by force" } else { "" }
-        );
-        self.begin_leaving(now, false);
+        let (aim, by_force) = match force {
+            true => (Aim::HandOverByForce, ", by force"),
+            false => (Aim::HandOver, ""),
+        };
+        info!("handing over to the peer as asked{by_force}");
+        self.begin_leaving(now, aim);
         self.settle(now);
         Ok(())
     }
@@ -139,7 +151,7 @@ impl Node {
     pub const fn is_exiting(&self) -> bool {
         matches!(
             self.leaving,
-            Leaving::Going { exit: true, .. } | Leaving::Done
+            Leaving::Going { aim: Aim::Exit, .. } | Leaving::Done
         )
     }
 
@@ -172,23 +184,23 @@ impl Node {
 
     /// The peer hands the address back while we have not finished leaving.
     pub(super) fn take_back(&mut self, now: Instant) {
-        let stays = matches!(self.leaving, Leaving::Going { exit: false, .. });
+        let stays = !self.is_exiting();
         if stays && (self.is_at(Step::HandingOver) || self.is_at(Step::Closing)) {
             self.end_leaving(now);
         }
     }
 
     pub(super) fn go_on_leaving(&mut self, now: Instant) {
-        let Leaving::Going { step, until, exit } = self.leaving else {
+        let Leaving::Going { step, until, aim } = self.leaving else {
             return;
         };
-        let is_late = now >= until;
+        let (is_late, exit) = (now >= until, aim == Aim::Exit);
         match step {
             Step::Draining if self.is_drained() || is_late => self.end_draining(now),
             Step::Quieting if is_late => self.enter(Step::Flushing, now + DRAIN_MAX),
             Step::Flushing if self.is_drained() || is_late => self.end_flushing(now),
             Step::HandingOver if self.has_successor(now) || is_late && exit => self.close(now),
-            Step::HandingOver if is_late => self.stay(),
+            Step::HandingOver if is_late => self.stay("the peer did not take over"),
             // The other node has taken over, and with the address the connections went. One that
             // lingers must not keep us leaving: the address may be handed back meanwhile.
             Step::Closing if is_late || !exit && !self.holder.is_master() => self.end_leaving(now),
@@ -205,15 +217,21 @@ impl Node {
     }
 
     fn enter(&mut self, step: Step, until: Instant) {
-        let exit = self.is_exiting();
-        self.leaving = Leaving::Going { step, until, exit };
+        if let Leaving::Going {
+            step: at,
+            until: then,
+            ..
+        } = &mut self.leaving
+        {
+            (*at, *then) = (step, until);
+        }
     }
 
-    fn begin_leaving(&mut self, now: Instant, exit: bool) {
+    fn begin_leaving(&mut self, now: Instant, aim: Aim) {
         self.leaving = Leaving::Going {
             step: Step::Draining,
             until: now + DRAIN_MAX,
-            exit,
+            aim,
         };
         self.actions.push_back(Action::Hold(Hold::Mutations));
     }
@@ -225,15 +243,15 @@ impl Node {
 
     fn end_draining(&mut self, now: Instant) {
         let drained = self.is_drained();
-        if !drained {
-            warn!("leaving although the peer lacks some changes");
-        }
         if drained && self.has_heir() {
             self.enter(Step::Quieting, now + QUIET_MAX);
             self.actions.push_back(Action::Hold(Hold::Everything));
-        } else {
-            self.close(now);
+            return;
         }
+        if !drained && !self.stays_without_heir() {
+            warn!("leaving although the peer lacks some changes");
+        }
+        self.end_without_heir(now);
     }
 
     /// The peer also has what was executed before every worker knew of the leaving.
@@ -245,8 +263,28 @@ impl Node {
                 self.holder.await_successor();
                 self.enter(Step::HandingOver, now + HAND_OVER_MAX);
             }
-            None => self.close(now),
+            None => self.end_without_heir(now),
         }
+    }
+
+    /// The peer is gone, or does not follow. Where this node is no master any more somebody else has
+    /// the address, and the leaving ends as if it had been handed over.
+    fn end_without_heir(&mut self, now: Instant) {
+        match self.stays_without_heir() {
+            true => self.stay("the peer is gone, or lacks changes that it does not take"),
+            false => self.close(now),
+        }
+    }
+
+    fn stays_without_heir(&self) -> bool {
+        let asked = matches!(
+            self.leaving,
+            Leaving::Going {
+                aim: Aim::HandOver,
+                ..
+            }
+        );
+        asked && self.holder.is_master()
     }
 
     /// There is an address to give, and somebody to take it.
@@ -261,8 +299,8 @@ impl Node {
     }
 
     /// The peer has died meanwhile, or cannot hold the address.
-    fn stay(&mut self) {
-        warn!("the peer did not take over: this node stays master");
+    fn stay(&mut self, why: &str) {
+        warn!("{why}: this node stays master");
         self.leaving = Leaving::No;
         self.holder.cease_awaiting();
         self.actions.push_back(Action::Hold(Hold::Nothing));

@@ -2,6 +2,7 @@
 
 use super::twins::Twins;
 use super::*;
+use crate::command::Delete;
 use crate::node::leaving::Leaving;
 
 #[test]
@@ -147,4 +148,91 @@ fn a_backup_that_leaves_hands_nothing_over() {
     assert_eq!(twins.done(1), ["hold", "close"]);
     twins.talk(6_010);
     assert_eq!(twins.done(0), Vec::<&str>::new());
+}
+
+fn delete(key: &[u8]) -> Delete<'_> {
+    Delete {
+        key,
+        compare: None,
+        new_cas: None,
+        invalidate: false,
+        exptime: None,
+        drop_value: false,
+    }
+}
+
+/// Host 0 is asked to leave while its peer lacks a change.
+fn asked_while_the_peer_lacks_a_change(ask: impl Fn(&mut Node)) -> Twins {
+    let mut twins = Twins::in_sync();
+    let node = &mut twins.nodes[0];
+    node.store.delete(at(6_005), &delete(b"k"));
+    ask(node);
+    twins
+}
+
+fn fail_over(node: &mut Node) {
+    assert_eq!(node.hand_over(at(6_010), false), Ok(()));
+}
+
+fn fail_over_by_force(node: &mut Node) {
+    assert_eq!(node.hand_over(at(6_010), true), Ok(()));
+}
+
+#[test]
+fn a_peer_that_dies_while_it_is_sent_the_last_changes_costs_nobody_the_address() {
+    let mut twins = asked_while_the_peer_lacks_a_change(fail_over);
+    twins.nodes[0].link_closed(at(6_011), 1);
+    assert_eq!(twins.steps(0), ["hold", "release"]);
+    assert!(twins.nodes[0].holder.is_master());
+    assert_eq!(twins.nodes[0].leaving, Leaving::No);
+}
+
+#[test]
+fn a_peer_that_freezes_while_it_is_sent_the_last_changes_costs_nobody_the_address() {
+    let mut twins = asked_while_the_peer_lacks_a_change(fail_over);
+    let mut seen = run(&mut twins.nodes[0], 6_050, 9_000);
+    seen.retain(|what| ["hold", "hold all", "release", "close", "priority 0"].contains(what));
+    assert_eq!(seen, ["hold", "release"]);
+    assert!(twins.nodes[0].holder.is_master());
+}
+
+#[test]
+fn a_peer_that_dies_while_requests_come_to_rest_costs_nobody_the_address() {
+    let mut twins = Twins::in_sync();
+    fail_over(&mut twins.nodes[0]);
+    assert_eq!(twins.steps(0), ["hold", "hold all"]);
+    twins.nodes[0].link_closed(at(6_011), 1);
+    twins.nodes[0].requests_held(at(6_012));
+    assert_eq!(twins.steps(0), ["release"]);
+    assert!(twins.nodes[0].holder.is_master());
+}
+
+#[test]
+fn a_peer_that_dies_cannot_keep_a_node_that_ends_or_is_forced() {
+    let end = |node: &mut Node| node.leave(at(6_010));
+    for ask in [end, fail_over_by_force] {
+        let mut twins = asked_while_the_peer_lacks_a_change(ask);
+        twins.nodes[0].link_closed(at(6_011), 1);
+        assert_eq!(twins.steps(0), ["hold", "close"]);
+    }
+}
+
+#[test]
+fn a_node_that_is_to_end_while_it_hands_over_does_not_stay() {
+    let mut twins = asked_while_the_peer_lacks_a_change(fail_over);
+    twins.nodes[0].leave(at(6_011));
+    twins.nodes[0].link_closed(at(6_012), 1);
+    assert_eq!(twins.steps(0), ["hold", "close"]);
+}
+
+#[test]
+fn a_node_that_another_master_has_replaced_while_it_hands_over_has_left() {
+    let mut twins = asked_while_the_peer_lacks_a_change(fail_over);
+    let third = advertisement(2, 255);
+    twins.nodes[0].handle_datagram(at(6_011), Datagram::Ipv4(&third));
+    assert!(!twins.nodes[0].holder.is_master());
+    twins.nodes[0].link_closed(at(6_012), 1);
+    twins.nodes[0].handle_timeout(at(6_013));
+    assert!(twins.steps(0).ends_with(&["release"]));
+    assert_eq!(twins.nodes[0].leaving, Leaving::No);
 }
