@@ -83,16 +83,22 @@ impl Shard {
             .map(|_| Outcome::Deleted)
     }
 
-    /// Drops a key whose store was refused, so that nobody reads the value it should have lost.
+    /// Drops a key whose store was refused, so that nobody reads the value it should have lost, here
+    /// or on the peer, which may still hold what was evicted here.
     pub fn forget(&mut self, commons: &Commons, moment: &Moment, hash: Hash, key: &[u8]) {
-        if let Some(handle) = self.find_live(commons, moment, hash, key) {
-            if commons.replicated {
-                let replaced = self.arena.header(handle).version;
-                let version = moment.next_version(self.last_version, replaced);
-                self.entomb(commons, handle, version);
-            } else {
+        let live = self.find_live(commons, moment, hash, key);
+        if !commons.replicated {
+            if let Some(handle) = live {
                 self.unlink(commons, hash, handle);
             }
+            return;
+        }
+        let version = self.version_for(moment, hash, key);
+        let left = self.try_tombstone(commons, moment, hash, key, version);
+        // A store that evicts nothing has no room quite often, and hardly ever lacks what the peer
+        // holds: that is not worth a comparison for each store that it refuses.
+        if left.is_err() && commons.evict {
+            self.forget_removal(version);
         }
     }
 }

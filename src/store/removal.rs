@@ -56,23 +56,40 @@ impl Shard {
         key: &[u8],
         version: Version,
     ) {
+        let left = self.try_tombstone(commons, moment, hash, key, version);
+        if left.is_err() {
+            self.forget_removal(version);
+        }
+    }
+
+    /// The same, where there is room.
+    pub fn try_tombstone(
+        &mut self,
+        commons: &Commons,
+        moment: &Moment,
+        hash: Hash,
+        key: &[u8],
+        version: Version,
+    ) -> Result<(), NoRoom> {
         if let Some(handle) = self.table.find(&self.arena, hash, key) {
             self.entomb(commons, handle, version);
-            return;
+            return Ok(());
         }
         let content = Content {
             key,
             value: Value::default(),
             own_cas: None,
         };
-        match self.place(commons, moment, (hash, None), &content) {
-            Ok(handle) => self.bury(commons, handle, version),
-            Err(NoRoom { .. }) => {
-                self.cursors.last += 1;
-                self.cursors.last_own = self.cursors.last;
-                self.forget_change(self.cursors.last, version);
-            }
-        }
+        let handle = self.place(commons, moment, (hash, None), &content)?;
+        self.bury(commons, handle, version);
+        Ok(())
+    }
+
+    /// A removal that leaves no tombstone, and is a change all the same.
+    pub fn forget_removal(&mut self, version: Version) {
+        self.cursors.last += 1;
+        self.cursors.last_own = self.cursors.last;
+        self.forget_change(self.cursors.last, version);
     }
 
     fn bury(&mut self, commons: &Commons, handle: Handle, version: Version) {

@@ -51,6 +51,47 @@ fn a_delete_that_found_nothing_removes_what_the_peer_still_holds() {
 }
 
 #[test]
+fn a_refused_store_removes_what_the_peer_still_holds() {
+    let (a, b) = (Store::new(&options()), Store::new(&options()));
+    let large = vec![b'x'; a.item_size_max() + 1];
+    let refusals: [&dyn Fn() -> Ticket; 2] = [&|| a.forget(seconds(2), b"k"), &|| {
+        a.store(seconds(2), &set(b"k", &large)).1
+    }];
+    for refuse in refusals {
+        a.attach_peer(&[], true);
+        b.store(seconds(1), &set(b"k", b"evicted on a"));
+        refuse();
+        assert_eq!(synchronize(&a, &b, seconds(2)), 1);
+        assert_eq!(value(&b, seconds(2), b"k"), None);
+    }
+}
+
+#[test]
+fn a_store_refused_for_want_of_memory_removes_what_the_peer_still_holds() {
+    let small = Options {
+        evict: false,
+        ..options()
+    };
+    let (a, b) = (Store::new(&small), Store::new(&options()));
+    a.attach_peer(&[], true);
+    b.store(seconds(1), &set(b"k", b"never came to a"));
+    let value_of_1_mb = vec![b'x'; 1_000_000];
+    for number in 0..1_000 {
+        let stored = a.store(
+            seconds(1),
+            &set(format!("fill-{number}").as_bytes(), &value_of_1_mb),
+        );
+        if stored.0 == Outcome::OutOfMemory {
+            break;
+        }
+    }
+    let refused = a.store(seconds(2), &set(b"k", &value_of_1_mb)).0;
+    assert_eq!(refused, Outcome::OutOfMemory);
+    synchronize(&a, &b, seconds(2));
+    assert_eq!(value(&b, seconds(2), b"k"), None);
+}
+
+#[test]
 fn an_older_change_that_arrives_late_is_refused_by_the_tombstone() {
     let store = Store::new(&options());
     store.attach_peer(&[], true);
