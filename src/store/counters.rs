@@ -15,6 +15,30 @@ macro_rules! counters {
     };
 }
 
+impl Counters {
+    /// A command that found no room is done anew, and counts itself again: what it has counted is
+    /// as it was before. What was done to other items on the way, to make room, has been done.
+    pub fn take_back_command(&mut self, before: &Counters) {
+        *self = Counters {
+            cmd_set: before.cmd_set,
+            cmd_touch: before.cmd_touch,
+            delete_misses: before.delete_misses,
+            delete_hits: before.delete_hits,
+            incr_misses: before.incr_misses,
+            incr_hits: before.incr_hits,
+            decr_misses: before.decr_misses,
+            decr_hits: before.decr_hits,
+            cas_misses: before.cas_misses,
+            cas_hits: before.cas_hits,
+            cas_badval: before.cas_badval,
+            touch_hits: before.touch_hits,
+            touch_misses: before.touch_misses,
+            total_items: before.total_items,
+            ..*self
+        };
+    }
+}
+
 counters! {
     /// Keys asked for by retrieval commands.
     cmd_get,

@@ -247,10 +247,11 @@ impl Store {
         loop {
             let (index, mut shard) = self.lock(hash);
             let moment = self.moment(now);
-            let before = shard.cursors.last_own;
+            let (before, counted) = (shard.cursors.last_own, shard.counters);
             let outcome = match change(&mut shard, &self.commons, &moment, hash) {
                 Ok(outcome) => outcome,
                 Err(NoRoom { segments }) if rounds < RELIEF_ROUNDS => {
+                    shard.counters.take_back_command(&counted);
                     drop(shard);
                     rounds = if self.relieve(&moment, index, segments) {
                         rounds + 1

@@ -3,6 +3,21 @@
 use super::*;
 
 #[test]
+fn a_command_that_finds_room_only_at_the_cost_of_other_shards_is_counted_once() {
+    let store = Store::new(&Options {
+        replicated: false,
+        ..options()
+    });
+    for number in 0..400u32 {
+        let key = format!("key-{number}");
+        let (outcome, _) = store.store(seconds(1), &set(key.as_bytes(), &vec![b'x'; 900_000]));
+        assert!(matches!(outcome, Outcome::Stored { .. }));
+    }
+    let counters = store.statistics().counters;
+    assert_eq!((counters.cmd_set, counters.total_items), (400, 400));
+}
+
+#[test]
 fn memory_stays_within_the_limit_and_the_newest_items_stay() {
     let store = Store::new(&Options {
         replicated: false,
