@@ -14,6 +14,7 @@ mod telling;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use tracing::{info, warn};
 use vrrp::packet::{Receiver, Warning};
@@ -25,6 +26,9 @@ use self::successor::Successor;
 use super::Action;
 use crate::failover::{self, Rules, Seen};
 
+/// The kernel tells of a removed address within this time, also on a busy host.
+const ECHO_MAX: Duration = Duration::from_secs(1);
+
 /// The machine. Without a router it only keeps what was seen, for serving and status.
 pub struct Holder {
     rules: Rules,
@@ -35,6 +39,8 @@ pub struct Holder {
     master_since: Option<Instant>,
     /// Until when requests over the virtual address may be executed.
     lease_until: Option<Instant>,
+    /// When this node last removed the addresses itself.
+    removed_at: Option<Instant>,
     both_in_sync: bool,
     ran_at: Instant,
     /// When this process went on after a pause.
@@ -76,6 +82,7 @@ impl Holder {
             destination,
             master_since: None,
             lease_until: None,
+            removed_at: None,
             both_in_sync: false,
             ran_at: now,
             woke_at: None,
@@ -163,17 +170,22 @@ impl Holder {
         self.settle(now);
     }
 
-    /// Somebody else removed a virtual address.
+    /// A virtual address is gone. A node that was BACKUP for a moment hears only as master again of
+    /// what it has removed itself; should it be somebody else's doing after all, the address is
+    /// added again in any case.
     pub fn handle_address_gone(&mut self, now: Instant) {
         self.begin(now);
         let held = self.lease_until.is_some_and(|until| now < until);
         if held && self.is_master() {
-            warn!("vrrp: the virtual address was removed by someone else; it is added again");
             self.actions.push_back(Action::PutAddresses {
                 until: self.lease_until(now),
             });
-            if let Some(router) = &mut self.router {
-                router.announce_now(now);
+            let removed_at = self.removed_at;
+            if removed_at.is_none_or(|at| now.since(at) > ECHO_MAX) {
+                warn!("vrrp: the virtual address was removed by someone else; it is added again");
+                if let Some(router) = &mut self.router {
+                    router.announce_now(now);
+                }
             }
             self.settle(now);
         }

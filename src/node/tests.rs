@@ -73,12 +73,16 @@ fn packet(from: usize, message: &[u8]) -> Vec<u8> {
 
 /// An advertisement of host `from`, as it arrives.
 fn advertisement(from: usize, priority: u8) -> Vec<u8> {
+    advertisement_of(from, priority, VIRTUAL)
+}
+
+fn advertisement_of(from: usize, priority: u8, held: IpAddr) -> Vec<u8> {
     let advertised = Advertisement {
         version: Version::V2,
         virtual_router_id: 51,
         priority,
         interval: SECOND,
-        addresses: vec![VIRTUAL],
+        addresses: vec![held],
         authentication: Authentication::None,
     };
     let group = Delivery::Multicast.destination(address(from));
@@ -102,6 +106,31 @@ fn store(replicated: bool) -> Arc<Store> {
 fn node() -> Node {
     let holder = holder(at(1_000), 0, 240, false);
     Node::new(at(1_000), store(false), None, holder, Settings::default())
+}
+
+/// What is logged meanwhile.
+fn lines(during: impl FnOnce()) -> Vec<String> {
+    let (sender, written) = std::sync::mpsc::channel();
+    let subscriber = tracing_subscriber::fmt()
+        .without_time()
+        .with_writer(move || Line(sender.clone()))
+        .finish();
+    tracing::subscriber::with_default(subscriber, during);
+    written.try_iter().collect()
+}
+
+/// A line of the log, written at once.
+struct Line(std::sync::mpsc::Sender<String>);
+
+impl std::io::Write for Line {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        let _reader_is_gone = self.0.send(String::from_utf8_lossy(line).into_owned());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The names of what is to be done.

@@ -39,6 +39,7 @@ impl Holder {
                 self.master_since = None;
                 self.successor = Successor::NotAwaited;
                 self.lease_until = None;
+                self.removed_at = Some(now);
                 self.actions.push_back(Action::ResetConnections);
                 self.actions.push_back(Action::RemoveAddresses);
             }

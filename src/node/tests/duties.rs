@@ -59,6 +59,22 @@ fn an_address_that_someone_else_removed_is_added_again() {
 }
 
 #[test]
+fn an_address_that_this_node_removed_just_before_was_not_removed_by_someone_else() {
+    let mut node = master();
+    node.handle_datagram(at(4_600), Datagram::Ipv4(&advertisement(1, 254)));
+    node.handle_datagram(at(4_602), Datagram::Ipv4(&advertisement(1, 0)));
+    let taken_back = run(&mut node, 4_650, 4_800);
+    assert!(taken_back.contains(&"put") && node.holder.is_master());
+    let told = lines(|| node.handle_address_gone(at(4_801)));
+    assert_eq!(told, Vec::<String>::new());
+    assert_eq!(actions(&mut node), ["put"]);
+    run(&mut node, 4_850, 5_850);
+    let told = lines(|| node.handle_address_gone(at(5_900)));
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(actions(&mut node), ["put", "announce"]);
+}
+
+#[test]
 fn without_a_carrier_nobody_holds_or_claims_the_address() {
     let mut node = master();
     node.set_interface_up(at(4_600), false);
