@@ -8,6 +8,7 @@
 //!
 //! | module | |
 //! |---|---|
+//! | `seldom` | which of many like log lines are told |
 //! | [`command`] | the vocabulary that all others share |
 //! | [`protocol`] | text, meta and binary: bytes to commands, outcomes to bytes |
 //! | [`store`] | shards: segments, table, LRU, change list, versions, memory limit |
@@ -36,5 +37,6 @@ pub mod failover;
 pub mod node;
 pub mod protocol;
 pub mod replication;
+mod seldom;
 pub mod server;
 pub mod store;

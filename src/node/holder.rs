@@ -9,6 +9,7 @@ mod contradictions;
 mod duties;
 mod hearing;
 mod lapses;
+mod repeated;
 mod successor;
 mod telling;
 
@@ -22,6 +23,7 @@ use vrrp::router::{Reason, Role, Router};
 use vrrp::time::Instant;
 
 use self::contradictions::Contradictions;
+use self::repeated::Repeated;
 use self::successor::Successor;
 use super::Action;
 use crate::failover::{self, Rules, Seen};
@@ -56,6 +58,7 @@ pub struct Holder {
     answered_at: Instant,
     changed: (Role, Instant, String),
     warned: Vec<Warning>,
+    repeated: Repeated,
     /// The log says that the master's advertisements do not arrive.
     unheard: bool,
     /// The third router that was last told of.
@@ -96,6 +99,7 @@ impl Holder {
             answered_at: Instant::ZERO,
             changed: (Role::Initialize, now, "not started".to_owned()),
             warned: Vec::new(),
+            repeated: Repeated::default(),
             unheard: false,
             third: None,
             contradictions: Contradictions::default(),

@@ -1,6 +1,7 @@
 //! The machine in virtual time. This file is what its tests are made with.
 
 mod duties;
+mod flood;
 mod leaving;
 mod succession;
 mod twins;

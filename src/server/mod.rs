@@ -39,7 +39,6 @@ mod privileges;
 mod process;
 mod rounds;
 mod sections;
-mod seldom;
 mod setup;
 mod shared;
 mod signals;

@@ -4,17 +4,18 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use tracing::{info, warn};
-use vrrp::packet::{Accepted, Datagram, Rejection};
+use vrrp::packet::{Accepted, Datagram, Rejection, Warning};
 use vrrp::router::{Reason, Role};
 use vrrp::time::Instant;
 
 use super::Holder;
+use super::repeated::times;
 use crate::command::Standing;
 use crate::failover::{self, Rival};
 
 /// The last word of a master that lost; 0 would call other backups to an election.
 const CONCEDING_PRIORITY: u8 = 1;
-/// Differences that were told and are not told again.
+/// Differences that were told last, and are not told again.
 const WARNED_MAX: usize = 8;
 /// A master that hears a lesser one answers at most this often.
 const ANSWER_INTERVAL: Duration = Duration::from_millis(200);
@@ -30,9 +31,10 @@ impl Holder {
             Ok(accepted) => self.handle_advertisement(now, &accepted),
             Err(Rejection::VirtualRouterId(_)) => {}
             Err(rejection) => {
-                // Counted by the receiver; the log hears of the first of each hundred.
-                if receiver.counters().faults() % 100 == 1 {
-                    warn!("vrrp: an advertisement was rejected: {rejection}");
+                // Each is counted by the receiver.
+                if let Some(count) = self.repeated.rejected(now, &rejection) {
+                    let times = times(count);
+                    warn!("vrrp: an advertisement was rejected: {rejection}{times}");
                 }
             }
         }
@@ -46,16 +48,10 @@ impl Holder {
             warnings,
         } = accepted;
         for warning in warnings {
-            if !self.warned.contains(warning) {
-                warn!("vrrp: {source} is configured differently: {warning}");
-                if self.warned.len() == WARNED_MAX {
-                    self.warned.remove(0);
-                }
-                self.warned.push(warning.clone());
-            }
+            self.tell_of_difference(now, *source, warning);
         }
         let source = *source;
-        self.tell_of_third(source, advertisement.priority);
+        self.tell_of_third(now, source, advertisement.priority);
         let knew_no_master = self.seen.master_sign_at.is_none();
         self.seen.advertisement(now, source, advertisement);
         let Some(router) = &mut self.router else {
@@ -63,12 +59,12 @@ impl Holder {
         };
         let Some(master_since) = self.master_since else {
             if advertisement.priority == 0 {
-                info!("vrrp: {source} leaves (priority 0)");
-            } else if knew_no_master {
-                info!(
-                    "vrrp: {source} is master with priority {}",
-                    advertisement.priority
-                );
+                if let Some(count) = self.repeated.leaves.happened(now) {
+                    info!("vrrp: {source} leaves (priority 0){}", times(count));
+                }
+            } else if knew_no_master && let Some(count) = self.repeated.is_master.happened(now) {
+                let (priority, times) = (advertisement.priority, times(count));
+                info!("vrrp: {source} is master with priority {priority}{times}");
             }
             router.handle_advertisement(now, source, advertisement);
             return;
@@ -128,13 +124,33 @@ impl Holder {
         }
     }
 
+    /// Each difference is told once, or when there are many at least one in a minute.
+    fn tell_of_difference(&mut self, now: Instant, source: IpAddr, warning: &Warning) {
+        if self.warned.contains(warning) {
+            return;
+        }
+        let mut count = Some(1);
+        if self.warned.len() == WARNED_MAX {
+            count = self.repeated.differs.happened(now);
+        }
+        if let Some(count) = count {
+            let times = times(count);
+            warn!("vrrp: {source} is configured differently: {warning}{times}");
+            self.warned.truncate(WARNED_MAX - 1);
+            self.warned.insert(0, warning.clone());
+        }
+    }
+
     /// A router that is neither of the two is obeyed, and nobody should have to guess that it is
     /// there.
-    fn tell_of_third(&mut self, source: IpAddr, priority: u8) {
-        if self.seen.is_third(source) && self.third.replace(source) != Some(source) {
+    fn tell_of_third(&mut self, now: Instant, source: IpAddr, priority: u8) {
+        let is_news = self.seen.is_third(source) && self.third != Some(source);
+        if is_news && let Some(count) = self.repeated.third.happened(now) {
+            self.third = Some(source);
             warn!(
                 "vrrp: {source} is a third router of this virtual router, with priority {priority}: \
-                 it is followed as the RFC says"
+                 it is followed as the RFC says{}",
+                times(count)
             );
         }
     }

@@ -15,8 +15,8 @@ use tracing::warn;
 
 use crate::config::Config;
 use crate::connection::{Client, Endpoint, Facts};
+use crate::seldom::Seldom;
 use crate::server::door::Accepted;
-use crate::server::seldom::Seldom;
 use crate::server::shared::Shared;
 use crate::server::terms::Terms;
 use crate::server::virtual_connections::Registration;

@@ -9,7 +9,7 @@ const APART: Duration = Duration::from_secs(60);
 
 /// One kind of line.
 #[derive(Default)]
-pub(super) struct Seldom(Mutex<Untold>);
+pub(crate) struct Seldom(Mutex<Untold>);
 
 #[derive(Default)]
 struct Untold {
