@@ -44,13 +44,9 @@ impl Shard {
         let ttl_before = moment.ttl(self.arena.header(handle).deadline);
         let mut touched = false;
         if let Some(exptime) = read.touch {
-            match self.touch_found(commons, moment, hash, handle, exptime) {
+            match self.touch_found(commons, moment, hash, (read.key, handle), exptime) {
                 Ok(at) => (handle, touched) = (at, true),
-                // Looking for room may have moved the item, or evicted it.
-                Err(NoRoom { .. }) => match self.find_live(commons, moment, hash, read.key) {
-                    Some(at) => handle = at,
-                    None => return (seen(None), false),
-                },
+                Err(NoRoom { .. }) => return (seen(None), false),
             }
         }
         let ttl = if read.recache_before_touch {

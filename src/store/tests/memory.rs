@@ -159,3 +159,59 @@ fn the_background_pass_goes_on_where_a_new_tombstone_cost_the_next_one_its_place
     }
     assert!(store.comparison_due(), "tombstones were forgotten");
 }
+
+/// Fills a store that may not evict with items that live ten seconds. Returns their keys.
+fn fill_to_the_brim(store: &Store, now: Instant) -> Vec<Vec<u8>> {
+    let keys = (0..).map(|number| format!("key-{number}").into_bytes());
+    let fits = |key: &Vec<u8>| {
+        let short = StoreCommand {
+            exptime: Exptime(10),
+            ..set(key, &[b'x'; 1000])
+        };
+        store.store(now, &short).0 != Outcome::OutOfMemory
+    };
+    keys.take_while(fits).collect()
+}
+
+#[test]
+fn a_touch_without_room_keeps_and_prolongs_the_item_on_both_hosts() {
+    let (store, peer) = (
+        Store::new(&Options {
+            evict: false,
+            ..options()
+        }),
+        Store::new(&Options {
+            memory: 16 << 20,
+            ..options()
+        }),
+    );
+    let now = seconds(1);
+    store.attach_peer(&[], true);
+    let mut keys = fill_to_the_brim(&store, now);
+    // Some places are free, so that looking for room moves items together.
+    for key in keys.iter().step_by(40) {
+        store.delete(now, &delete(key));
+    }
+    synchronize(&store, &peer, now);
+    keys.retain(|key| value(&store, now, key).is_some());
+    for (number, key) in keys.iter().enumerate() {
+        let exptime = Exptime(100);
+        if number % 2 == 0 {
+            let touched = store.touch(now, &Touch { key, exptime }).0;
+            assert_eq!(touched, Outcome::Touched, "item {number}");
+        } else {
+            let read = Read {
+                touch: Some(exptime),
+                ..Read::of(key)
+            };
+            let seen = store.read(now, &read, |item| {
+                item.map(|item| (item.key.to_vec(), item.value.len(), item.ttl))
+            });
+            assert_eq!(seen.0, Some((key.clone(), 1000, Some(100))), "{number}");
+            assert!(seen.1.is_some(), "a change that the reply waits for");
+        }
+    }
+    assert!(synchronize(&store, &peer, now) >= keys.len());
+    assert_eq!(contents(&store, now), contents(&peer, now));
+    assert_eq!(contents(&peer, seconds(50)).len(), keys.len());
+}
