@@ -79,6 +79,14 @@ impl Node {
         ticket
     }
 
+    fn touch(&self, now: Instant, key: &str) -> crate::command::Ticket {
+        let touch = crate::command::Touch {
+            key: key.as_bytes(),
+            exptime: Exptime(1_000),
+        };
+        self.store.touch(now, &touch).1
+    }
+
     fn delete(&self, now: Instant, key: &str) -> crate::command::Ticket {
         let key = key.as_bytes();
         let (compare, new_cas, exptime) = (None, None, None);
@@ -158,12 +166,8 @@ impl Pair {
     }
 
     fn link(&mut self) {
-        self.session += 1;
+        self.connect();
         self.linked = true;
-        self.a.peer.connected(self.now, self.session, true, [1; 32]);
-        self.b
-            .peer
-            .connected(self.now, self.session, false, [2; 32]);
         self.talk();
     }
 
@@ -174,12 +178,17 @@ impl Pair {
         self.talk();
     }
 
-    /// A new connection over which a has heard the peer's hello, and the peer nothing of a's feed.
-    fn meet(&mut self) {
+    /// A new connection, dialled by a, over which nothing was said yet.
+    fn connect(&mut self) {
         self.session += 1;
         let (now, id) = (self.now, self.session);
         self.a.peer.connected(now, id, true, [1; 32]);
         self.b.peer.connected(now, id, false, [2; 32]);
+    }
+
+    /// A new connection over which a has heard the peer's hello, and the peer nothing of a's feed.
+    fn meet(&mut self) {
+        self.connect();
         while !self.a.peer.is_connected() {
             self.step_from_b();
             if !self.a.peer.is_connected() {
@@ -197,11 +206,16 @@ impl Pair {
         out
     }
 
+    /// These bytes arrive at the peer.
+    fn bring_to_b(&mut self, bytes: &[u8]) {
+        let b = &mut self.b;
+        b.peer.handle_bytes(self.now, self.session, bytes, &b.store);
+    }
+
     /// Carries what a has to send now.
     fn step_from_a(&mut self) {
         let out = self.sent_by_a();
-        let b = &mut self.b;
-        b.peer.handle_bytes(self.now, self.session, &out, &b.store);
+        self.bring_to_b(&out);
     }
 
     /// Carries what the peer has to send now.
@@ -210,6 +224,21 @@ impl Pair {
         let (now, id, b) = (self.now, self.session, &mut self.b);
         b.peer.poll_transmit(now, id, &b.store, &mut out);
         self.a.peer.handle_bytes(now, id, &out, &self.a.store);
+    }
+
+    /// One turn of the link: first a says what it has to say, then the peer.
+    fn turn(&mut self) {
+        self.step_from_a();
+        self.step_from_b();
+    }
+
+    /// The peer loses a key, and a does not know.
+    fn lose_on_b(&self, key: &str) {
+        let gone = crate::command::Mutation::Tombstone {
+            key: key.as_bytes(),
+            version: u64::MAX >> 2,
+        };
+        self.b.store.apply(self.now, &gone);
     }
 
     /// Both hosts hold the same keys with the same values, flags, lives, versions and cas uniques.

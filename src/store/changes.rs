@@ -251,7 +251,9 @@ impl Shard {
     pub fn send_whole(&mut self, commons: &Commons, hash: Hash, key: &[u8]) {
         if let Some(handle) = self.table.find(&self.arena, hash, key) {
             let header = self.arena.header_mut(handle);
-            let touched = header.change;
+            // It may have been touched again since: the touch that the peer asks for comes next
+            // after what it has acknowledged, at the earliest.
+            let touched = header.change.min(self.cursors.acknowledged + 1);
             header.front.marks &= !(TOUCH_ONLY | FROM_PEER);
             self.record_change(commons, handle);
             let earlier = self

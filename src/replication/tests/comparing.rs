@@ -23,36 +23,13 @@ fn more_removed_than_remembered(meanwhile: impl Fn(&mut Pair)) -> Pair {
     pair
 }
 
-/// One turn of the link, at most `bytes` of what the first node says.
-fn turn(pair: &mut Pair, bytes: usize) -> usize {
-    let (now, id) = (pair.now, pair.session);
-    let (mut out, mut back) = (Vec::new(), Vec::new());
-    pair.a.peer.poll_transmit(now, id, &pair.a.store, &mut out);
-    out.truncate(bytes);
-    pair.b.peer.handle_bytes(now, id, &out, &pair.b.store);
-    pair.b.peer.poll_transmit(now, id, &pair.b.store, &mut back);
-    pair.a.peer.handle_bytes(now, id, &back, &pair.a.store);
-    out.len()
-}
-
-fn meet(pair: &mut Pair) {
-    pair.session += 1;
-    let (now, id) = (pair.now, pair.session);
-    pair.a.peer.connected(now, id, true, [1; 32]);
-    pair.b.peer.connected(now, id, false, [2; 32]);
-}
-
 #[test]
 fn what_was_stored_before_the_forgotten_removals_survives_the_comparison() {
     let mut pair = more_removed_than_remembered(|pair| {
         pair.a.set(pair.now, "new-on-a", b"v");
         pair.a
             .set(pair.now, &format!("session-{:060}", 7_500), b"changed");
-        let touch = crate::command::Touch {
-            key: format!("session-{:060}", 7_600).into_bytes().leak(),
-            exptime: Exptime(1_000),
-        };
-        pair.a.store.touch(pair.now, &touch);
+        pair.a.touch(pair.now, &format!("session-{:060}", 7_600));
     });
     pair.link();
     pair.run(500);
@@ -67,10 +44,8 @@ fn what_was_sent_and_not_acknowledged_before_the_comparison_survives_it() {
         pair.link();
         pair.run(50);
         pair.a.set(pair.now, "sent", b"v");
-        let (now, id, mut out) = (pair.now, pair.session, Vec::new());
-        pair.a.peer.poll_transmit(now, id, &pair.a.store, &mut out);
-        pair.b.peer.handle_bytes(now, id, &out, &pair.b.store);
-        assert!(pair.b.value(now, "sent").is_some());
+        pair.step_from_a();
+        assert!(pair.b.value(pair.now, "sent").is_some());
         pair.cut();
     });
     pair.link();
@@ -92,20 +67,12 @@ fn a_comparison_that_is_cut_off_moves_no_position_and_is_repeated() {
         pair.a.delete(pair.now, &format!("session-{number:060}"));
     }
     // It begins, and what the peer was sent so far arrives; then the connection breaks.
-    pair.session += 1;
-    pair.a.peer.connected(pair.now, pair.session, true, [1; 32]);
-    let (now, id) = (pair.now, pair.session);
-    pair.b.peer.connected(now, id, false, [2; 32]);
+    pair.connect();
     for _ in 0..5 {
-        let mut out = Vec::new();
-        pair.a.peer.poll_transmit(now, id, &pair.a.store, &mut out);
+        let out = pair.sent_by_a();
         let begins = out.len().min(40_000);
-        pair.b
-            .peer
-            .handle_bytes(now, id, &out[..begins], &pair.b.store);
-        let mut back = Vec::new();
-        pair.b.peer.poll_transmit(now, id, &pair.b.store, &mut back);
-        pair.a.peer.handle_bytes(now, id, &back, &pair.a.store);
+        pair.bring_to_b(&out[..begins]);
+        pair.step_from_b();
         if begins < out.len() {
             break;
         }
@@ -125,11 +92,11 @@ fn a_comparison_that_is_cut_off_moves_no_position_and_is_repeated() {
 #[test]
 fn a_list_that_was_lost_at_its_end_is_sent_again() {
     let mut pair = more_removed_than_remembered(|_| {});
-    meet(&mut pair);
+    pair.connect();
     // The other end of the connection has said all it had to say when the list begins; the last
     // bytes of the list are lost with the connection.
     for _ in 0..5 {
-        turn(&mut pair, usize::MAX);
+        pair.turn();
         pair.now += Duration::from_millis(100);
         pair.b.peer.handle_timeout(pair.now, &pair.b.store);
         if pair.a.peer.comparing == Some(peer::Comparison::Listing) {
@@ -141,22 +108,17 @@ fn a_list_that_was_lost_at_its_end_is_sent_again() {
         before, 8_001,
         "nothing is dropped before the list has ended"
     );
-    let (now, id) = (pair.now, pair.session);
     loop {
-        let mut out = Vec::new();
-        pair.a.peer.poll_transmit(now, id, &pair.a.store, &mut out);
+        let out = pair.sent_by_a();
         if pair.a.peer.comparing == Some(peer::Comparison::Ended) {
-            out.truncate(out.len() - 1);
-            pair.b.peer.handle_bytes(now, id, &out, &pair.b.store);
+            pair.bring_to_b(&out[..out.len() - 1]);
             break;
         }
-        pair.b.peer.handle_bytes(now, id, &out, &pair.b.store);
+        pair.bring_to_b(&out);
     }
     // An acknowledgement that was on its way says nothing of the list.
     pair.b.peer.owes_watermark = true;
-    let mut back = Vec::new();
-    pair.b.peer.poll_transmit(now, id, &pair.b.store, &mut back);
-    pair.a.peer.handle_bytes(now, id, &back, &pair.a.store);
+    pair.step_from_b();
     pair.linked = true;
     pair.cut();
     pair.link();
@@ -167,10 +129,10 @@ fn a_list_that_was_lost_at_its_end_is_sent_again() {
 #[test]
 fn a_comparison_goes_through_the_store_in_steps() {
     let mut pair = more_removed_than_remembered(|_| {});
-    meet(&mut pair);
+    pair.connect();
     let mut steps = 0;
     for _ in 0..100 {
-        turn(&mut pair, usize::MAX);
+        pair.turn();
         steps += usize::from(pair.b.peer.receiving.is_dropping());
     }
     assert!(steps >= 1, "8,001 items are more than one step");
@@ -230,7 +192,7 @@ fn a_delete_that_cannot_be_remembered_is_answered_when_the_peer_has_compared() {
         .collect();
     assert!(pair.a.store.comparison_due());
     for _ in 0..3 {
-        turn(&mut pair, usize::MAX);
+        pair.turn();
         for (key, ticket) in &tickets {
             let answered = pair.a.store.acknowledged().covers(*ticket);
             assert!(

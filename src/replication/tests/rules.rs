@@ -137,22 +137,17 @@ fn a_delayed_flush_is_issued_by_the_peer_if_the_node_that_accepted_it_is_gone() 
 #[test]
 fn a_change_made_between_the_hello_and_the_connection_is_waited_for() {
     let mut pair = Pair::new();
-    let (now, id) = (pair.now, 1);
-    pair.a.peer.connected(now, id, true, [1; 32]);
-    pair.b.peer.connected(now, id, false, [2; 32]);
-    let mut set = false;
+    pair.connect();
+    let (now, mut set) = (pair.now, false);
     for _ in 0..10 {
-        let mut out = Vec::new();
-        pair.a.peer.poll_transmit(now, id, &pair.a.store, &mut out);
+        let out = pair.sent_by_a();
         // The hello is on its way and tells of no change; replies do not wait yet.
         if out.len() > 100 && !set {
             pair.a.set(now, "k", b"v");
             set = true;
         }
-        pair.b.peer.handle_bytes(now, id, &out, &pair.b.store);
-        let mut back = Vec::new();
-        pair.b.peer.poll_transmit(now, id, &pair.b.store, &mut back);
-        pair.a.peer.handle_bytes(now, id, &back, &pair.a.store);
+        pair.bring_to_b(&out);
+        pair.step_from_b();
         if pair.a.peer.peer_is_in_sync() {
             let there = pair.b.value(now, "k");
             assert_eq!(there, Some(b"v".to_vec()), "in sync without it");
@@ -180,28 +175,35 @@ fn a_touch_is_vouched_for_once_the_peer_has_the_value_too() {
     pair.link();
     pair.a.set(pair.now, "k", b"v");
     pair.run(100);
-    // The peer loses the item without our knowledge, and then it is touched.
-    let gone = Mutation::Tombstone {
-        key: b"k",
-        version: u64::MAX >> 2,
-    };
-    pair.b.store.apply(pair.now, &gone);
-    let touch = crate::command::Touch {
-        key: b"k",
-        exptime: Exptime(100),
-    };
-    let (_, ticket) = pair.a.store.touch(pair.now, &touch);
-    let (now, id) = (pair.now, pair.session);
-    let (mut out, mut back) = (Vec::new(), Vec::new());
-    pair.a.peer.poll_transmit(now, id, &pair.a.store, &mut out);
-    pair.b.peer.handle_bytes(now, id, &out, &pair.b.store);
-    pair.b.peer.poll_transmit(now, id, &pair.b.store, &mut back);
-    pair.a.peer.handle_bytes(now, id, &back, &pair.a.store);
-    assert_eq!(pair.b.value(now, "k"), None);
+    pair.lose_on_b("k");
+    let ticket = pair.a.touch(pair.now, "k");
+    pair.turn();
+    assert_eq!(pair.b.value(pair.now, "k"), None);
     assert!(!pair.a.store.acknowledged().covers(ticket));
     pair.talk();
-    assert_eq!(pair.b.value(now, "k"), Some(b"v".to_vec()));
+    assert_eq!(pair.b.value(pair.now, "k"), Some(b"v".to_vec()));
     assert!(pair.a.store.acknowledged().covers(ticket));
+}
+
+#[test]
+fn a_touch_that_another_one_follows_is_vouched_for_once_the_peer_has_the_value_too() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.a.set(pair.now, "k", b"v");
+    pair.run(100);
+    pair.lose_on_b("k");
+    let first = pair.a.touch(pair.now, "k");
+    pair.step_from_a();
+    // The peer asks for the value of the first one, and acknowledges it.
+    let second = pair.a.touch(pair.now, "k");
+    pair.step_from_b();
+    assert_eq!(pair.b.value(pair.now, "k"), None);
+    assert!(!pair.a.store.acknowledged().covers(first));
+    pair.talk();
+    assert_eq!(pair.b.value(pair.now, "k"), Some(b"v".to_vec()));
+    let acknowledged = pair.a.store.acknowledged();
+    assert!(acknowledged.covers(first) && acknowledged.covers(second));
+    assert_eq!(pair.assert_identical(), 1);
 }
 
 #[test]
@@ -230,21 +232,9 @@ fn a_value_that_is_wanted_is_asked_for_again_on_a_new_connection() {
     let ticket = pair.a.set(pair.now, "k", b"v");
     pair.run(100);
     assert!(pair.a.store.acknowledged().covers(ticket));
-    // The peer loses the item without our knowledge, and then it is touched.
-    let gone = Mutation::Tombstone {
-        key: b"k",
-        version: u64::MAX >> 2,
-    };
-    pair.b.store.apply(pair.now, &gone);
-    let touch = crate::command::Touch {
-        key: b"k",
-        exptime: Exptime(100),
-    };
-    pair.a.store.touch(pair.now, &touch);
-    let mut out = Vec::new();
-    let (now, id) = (pair.now, pair.session);
-    pair.a.peer.poll_transmit(now, id, &pair.a.store, &mut out);
-    pair.b.peer.handle_bytes(now, id, &out, &pair.b.store);
+    pair.lose_on_b("k");
+    pair.a.touch(pair.now, "k");
+    pair.step_from_a();
     // The question is lost with the connection.
     pair.cut();
     pair.link();
