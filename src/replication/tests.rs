@@ -18,7 +18,7 @@ use std::time::Duration;
 use vrrp::time::Instant;
 
 use super::*;
-use crate::command::{Delete, Exptime, Read, Store as StoreCommand, StoreMode};
+use crate::command::{Delete, Exptime, Read, Store as StoreCommand, StoreMode, Ticket, Touch};
 use crate::store::{self, Store};
 
 const ZERO_UNIX_MS: u64 = 1_700_000_000_000;
@@ -43,6 +43,20 @@ fn options(number: u64, boot: u64) -> Options {
     }
 }
 
+fn set_command(key: &str) -> StoreCommand<'_> {
+    StoreCommand {
+        key: key.as_bytes(),
+        value: b"",
+        flags: 0,
+        exptime: Exptime::NEVER,
+        mode: StoreMode::Set,
+        compare: None,
+        new_cas: None,
+        invalidate: false,
+        vivify: None,
+    }
+}
+
 impl Node {
     fn new(options: Options) -> Node {
         let store = Store::new(&store::Options {
@@ -61,33 +75,23 @@ impl Node {
         }
     }
 
-    fn set(&self, now: Instant, key: &str, value: &[u8]) -> crate::command::Ticket {
-        let (_, ticket) = self.store.store(
-            now,
-            &StoreCommand {
-                key: key.as_bytes(),
-                value,
-                flags: 0,
-                exptime: Exptime::NEVER,
-                mode: StoreMode::Set,
-                compare: None,
-                new_cas: None,
-                invalidate: false,
-                vivify: None,
-            },
-        );
-        ticket
+    fn set(&self, now: Instant, key: &str, value: &[u8]) -> Ticket {
+        let set = StoreCommand {
+            value,
+            ..set_command(key)
+        };
+        self.store.store(now, &set).1
     }
 
-    fn touch(&self, now: Instant, key: &str) -> crate::command::Ticket {
-        let touch = crate::command::Touch {
+    fn touch(&self, now: Instant, key: &str) -> Ticket {
+        let touch = Touch {
             key: key.as_bytes(),
             exptime: Exptime(1_000),
         };
         self.store.touch(now, &touch).1
     }
 
-    fn delete(&self, now: Instant, key: &str) -> crate::command::Ticket {
+    fn delete(&self, now: Instant, key: &str) -> Ticket {
         let key = key.as_bytes();
         let (compare, new_cas, exptime) = (None, None, None);
         let (invalidate, drop_value) = (false, false);

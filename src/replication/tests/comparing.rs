@@ -212,3 +212,72 @@ fn a_delete_that_cannot_be_remembered_is_answered_when_the_peer_has_compared() {
     );
     assert_eq!(pair.assert_identical(), 1_000);
 }
+
+#[test]
+fn a_comparison_keeps_what_the_peer_never_had_however_old_it_is() {
+    let mut pair = more_removed_than_remembered(|pair| {
+        // Before the removals, and a has never heard of it.
+        pair.b.set(pair.now, "older-than-the-removals", b"v");
+    });
+    pair.link();
+    pair.run(500);
+    assert_eq!(pair.b.peer.receiving.comparisons, 1);
+    assert_eq!(
+        pair.a.value(pair.now, "older-than-the-removals"),
+        Some(b"v".to_vec())
+    );
+    assert_eq!(pair.assert_identical(), 1_002);
+}
+
+#[test]
+fn a_comparison_lists_keys_and_sends_no_value_that_the_peer_has() {
+    let mut pair = more_removed_than_remembered(|pair| {
+        pair.link();
+        for number in 0..200 {
+            let key = format!("large-{number}");
+            pair.a.set(pair.now, &key, &[b'x'; 10_000]);
+        }
+        pair.run(500);
+        pair.cut();
+    });
+    pair.bytes = 0;
+    pair.link();
+    pair.run(500);
+    assert_eq!(pair.assert_identical(), 1_201);
+    assert!(pair.bytes < 1_000_000, "{} bytes", pair.bytes);
+}
+
+#[test]
+fn what_was_listed_in_one_comparison_is_not_spared_by_the_next() {
+    let mut pair = more_removed_than_remembered(|_| {});
+    pair.link();
+    pair.run(500);
+    assert_eq!(pair.assert_identical(), 1_001);
+    // The thousand that were listed go too, and enough after them that nobody remembers.
+    for number in 0..6_000 {
+        pair.a.set(pair.now, &format!("later-{number:060}"), b"v");
+    }
+    pair.run(500);
+    pair.cut();
+    pair.now += Duration::from_millis(50);
+    for number in 7_000..8_000 {
+        pair.a.delete(pair.now, &format!("session-{number:060}"));
+    }
+    for number in 0..6_000 {
+        pair.a.delete(pair.now, &format!("later-{number:060}"));
+    }
+    pair.link();
+    pair.run(500);
+    assert_eq!(pair.b.peer.receiving.comparisons, 2);
+    assert_eq!(pair.assert_identical(), 1);
+}
+
+#[test]
+fn a_new_boot_of_the_peer_has_nothing_to_compare() {
+    let mut pair = more_removed_than_remembered(|_| {});
+    pair.b = Node::new(options(2, 23));
+    pair.link();
+    pair.run(500);
+    assert_eq!(pair.b.peer.receiving.comparisons, 0);
+    assert_eq!(pair.assert_identical(), 1_001);
+}

@@ -114,8 +114,10 @@ fn an_item_above_the_peers_limit_stays_away_and_the_link_lives() {
     let ticket = pair.a.set(pair.now, "k", &vec![b'x'; 500_000]);
     pair.b.store.heed_item_size_max(100_000);
     pair.a.store.heed_item_size_max(100_000);
+    pair.bytes = 0;
     pair.link();
     pair.run(300);
+    assert!(pair.bytes < 10_000, "{} bytes: it travelled", pair.bytes);
     assert!(pair.a.store.acknowledged().covers(ticket));
     assert_eq!(pair.b.value(pair.now, "k"), None);
     assert_eq!(pair.b.store.refused(), 1);

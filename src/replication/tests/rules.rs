@@ -315,3 +315,50 @@ fn a_silent_connection_yields_to_a_new_one_but_a_living_one_does_not() {
         assert_eq!(pair.a.peer.feeding, Some(expected), "after {silent_ms} ms");
     }
 }
+
+#[test]
+fn a_reply_waits_for_no_change_of_the_peer() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.run(100);
+    pair.b.set(pair.now, "k", b"v");
+    pair.talk();
+    // Nothing is changed here, so nothing has to reach the peer.
+    let add = StoreCommand {
+        mode: StoreMode::Add,
+        ..set_command("k")
+    };
+    let (outcome, ticket) = pair.a.store.store(pair.now, &add);
+    assert_eq!(outcome, crate::command::Outcome::NotStored);
+    assert!(pair.a.store.acknowledged().covers(ticket));
+}
+
+#[test]
+fn what_was_refused_as_too_large_takes_its_old_value_from_both_hosts() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.a.set(pair.now, "k", b"old");
+    pair.run(100);
+    let ticket = pair.a.store.forget(pair.now, b"k");
+    assert!(!pair.a.store.acknowledged().covers(ticket));
+    pair.talk();
+    assert!(pair.a.store.acknowledged().covers(ticket));
+    assert_eq!(pair.b.value(pair.now, "k"), None);
+    assert_eq!(pair.assert_identical(), 0);
+}
+
+#[test]
+fn an_acknowledgement_of_what_was_never_sent_ends_the_connection_and_lets_no_reply_go() {
+    for (shard, position) in [(0, 1_000), (100_000, 1)] {
+        let mut pair = Pair::new();
+        pair.link();
+        let ticket = pair.a.set(pair.now, "k", b"v");
+        let mut lie = Vec::new();
+        frame::put_acknowledge(&mut lie, 0, std::iter::once((shard, position)));
+        let (now, id) = (pair.now, pair.session);
+        pair.a.peer.handle_bytes(now, id, &lie, &pair.a.store);
+        pair.a.drain();
+        assert!(pair.a.saw(&Event::Close(id)), "shard {shard}");
+        assert!(!pair.a.store.acknowledged().covers(ticket));
+    }
+}

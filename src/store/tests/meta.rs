@@ -100,6 +100,25 @@ fn the_life_and_the_win_that_an_older_cas_kept_travel_to_the_peer() {
 }
 
 #[test]
+fn a_touch_leaves_an_item_stale_on_both_hosts() {
+    // Inline, and cut into parts.
+    for length in [1, 20_000] {
+        let (a, b) = (Store::new(&options()), Store::new(&options()));
+        let now = seconds(1);
+        a.attach_peer(&[], true);
+        stale(&a, now, &vec![b'x'; length]);
+        synchronize(&a, &b, now);
+        let exptime = Exptime(70);
+        a.touch(now, &Touch { key: b"k", exptime });
+        synchronize(&a, &b, now);
+        for store in [&a, &b] {
+            let (ttl, is_stale, win_sent, _) = marks(store, now, b"k");
+            assert_eq!((ttl, is_stale, win_sent), (Some(70), true, false));
+        }
+    }
+}
+
+#[test]
 fn an_older_cas_extends_nothing_and_is_no_matter_to_an_add() {
     let store = Store::new(&options());
     let now = seconds(1);
