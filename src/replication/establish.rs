@@ -161,7 +161,13 @@ impl Peer {
             self.take_death(now, store);
         }
         self.death_watch = false;
-        self.copying |= new_boot;
+        let told = std::mem::take(&mut self.sessions.get_mut(&id).expect("just established").told);
+        let total = |positions: &[u64]| positions.iter().copied().fold(0, u64::saturating_add);
+        let newest = total(&hello.newest);
+        if new_boot {
+            // The order of the one that gets a copy means nothing to the one that gives it.
+            self.copying = newest < total(&told);
+        }
         self.conflicts_told.attach(new_boot);
         self.recency_pass = None;
         self.feeding = Some(id);
@@ -177,9 +183,6 @@ impl Peer {
         let known = hello.applied_boot == self.options.boot_id;
         let positions: &[u64] = if known { &hello.applied } else { &[] };
         store.attach_peer(positions, new_boot);
-        let told = std::mem::take(&mut self.sessions.get_mut(&id).expect("just established").told);
-        let total = |positions: &[u64]| positions.iter().copied().fold(0, u64::saturating_add);
-        let newest = total(&hello.newest);
         info!(
             "replication: connected to node {:016x} ({}), which has {newest} changes and {} of ours",
             hello.node_id,

@@ -60,11 +60,11 @@ pub struct Peer {
     pub(super) pending_marks: Vec<bool>,
     /// A comparison runs, or has ended without the peer's word that it did.
     pub(super) comparing: Option<Comparison>,
-    /// A copy to an empty peer has ended: the shard whose keys it gets next, by recency.
+    /// A copy to a new boot of the peer has ended: which keys it gets next, by recency.
     pub(super) recency_pass: Option<usize>,
     /// The shard whose recency hints come first with the next heartbeat.
     pub(super) hints_from: usize,
-    /// The peer was empty when it connected.
+    /// The peer's boot was new when it connected, and had less than we have.
     pub(super) copying: bool,
     /// The peer waits to hear that we know its flush watermark.
     pub(super) owes_watermark: bool,

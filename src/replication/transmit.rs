@@ -186,13 +186,13 @@ impl Peer {
             .is_none_or(|session| session.leaving.0.is_empty())
     }
 
-    /// After the copy to an empty peer: our LRU order, when nothing more important waits.
+    /// After the copy to a new boot of the peer: our LRU order, when nothing more important waits.
     fn transmit_recency(&mut self, store: &Store, out: &mut Vec<u8>) {
-        let Some(shard) = self.recency_pass.filter(|_| self.pending.is_empty()) else {
+        let Some(step) = self.recency_pass.filter(|_| self.pending.is_empty()) else {
             return;
         };
-        self.recency_pass = (shard + 1 < store.shards()).then_some(shard + 1);
-        let keys = store.keys_by_recency(shard);
+        self.recency_pass = (step + 1 < store.recency_steps()).then_some(step + 1);
+        let keys = store.keys_by_recency(step);
         let mut rest = &keys[..];
         while !rest.is_empty() {
             let (piece, after) = rest.split_at(whole_keys(rest, HINTS_BYTES_MAX));

@@ -52,6 +52,10 @@ impl<C: Chain> List<C> {
         C::links(arena.header(handle)).next
     }
 
+    pub fn previous(&self, arena: &Arena, handle: Handle) -> Handle {
+        C::links(arena.header(handle)).prev
+    }
+
     /// Whether the item is in this list.
     pub fn contains(&self, arena: &Arena, handle: Handle) -> bool {
         self.front == handle || C::links(arena.header(handle)).prev != NIL

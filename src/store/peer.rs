@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering;
 use vrrp::time::Instant;
 
 use super::Store;
-use super::blob::NIL;
 use super::changes::Dropped;
 use super::clock::UNIX_MS_MAX;
 use super::limit::RELIEF_ROUNDS;
 use super::pool::SEGMENT_BYTES;
+use super::recency::RECENCY_ROUNDS;
 use crate::command::{Applied, Mutation, Record, Version};
 
 /// What one walk along a shard's change list came to.
@@ -193,19 +193,16 @@ impl Store {
         first
     }
 
-    /// The keys of one shard, least recently used first: a length byte before each. An empty peer
-    /// gets them after its copy, so that it evicts what we would.
-    pub fn keys_by_recency(&self, shard: usize) -> Vec<u8> {
-        let shard = self.shards[shard].0.lock();
-        let mut keys = Vec::new();
-        let mut at = shard.lru.front;
-        while at != NIL {
-            let key = shard.arena.key(at);
-            keys.push(key.len() as u8);
-            keys.extend_from_slice(key);
-            at = shard.lru.next(&shard.arena, at);
-        }
-        keys
+    /// Steps of [`Store::keys_by_recency`].
+    pub const fn recency_steps(&self) -> usize {
+        RECENCY_ROUNDS * self.shards.len()
+    }
+
+    /// Some keys, a length byte before each: step by step those of all shards, least recently used
+    /// first. A new boot of the peer gets them after its copy, so that it evicts what we would.
+    pub fn keys_by_recency(&self, step: usize) -> Vec<u8> {
+        let (round, shard) = (step / self.shards.len(), step % self.shards.len());
+        self.shards[shard].0.lock().keys_of_round(round)
     }
 
     /// A key that was read on the peer.

@@ -30,8 +30,16 @@ fn assert_what_was_read_lately_survives(pair: &Pair) {
 #[test]
 fn an_empty_peer_learns_what_was_read_lately_and_evicts_the_rest_first() {
     let mut pair = Pair::new();
+    pair.link();
     fill(&pair.a, pair.now, "k");
+    pair.run(500);
+    pair.cut();
     read_the_oldest(&mut pair);
+    pair.link();
+    // What was read is told to the old boot of the peer, and is no news any more.
+    pair.run(500);
+    pair.cut();
+    pair.b = Node::new(options(2, 23));
     pair.link();
     pair.run(500);
     assert!(pair.b.value(pair.now, "k5999").is_some());
