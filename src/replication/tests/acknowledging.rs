@@ -68,6 +68,44 @@ fn acknowledged_writes_return_a_second_after_the_peer_is_in_sync_again() {
 }
 
 #[test]
+fn the_pause_before_acknowledged_writes_doubles_up_to_a_minute_and_begins_anew() {
+    let mut pair = Pair::new();
+    pair.link();
+    let pause = |pair: &mut Pair| {
+        pair.cut();
+        pair.run(300);
+        pair.link();
+        let began = pair.now;
+        while !pair.a.store.acknowledged().is_holding() {
+            pair.run(100);
+            assert!(pair.now.since(began) < Duration::from_secs(100));
+        }
+        pair.now.since(began).as_secs()
+    };
+    let pauses: Vec<u64> = (0..8).map(|_| pause(&mut pair)).collect();
+    assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
+    pair.run(61_000);
+    assert_eq!(pause(&mut pair), 1);
+}
+
+#[test]
+fn with_acknowledge_local_no_reply_waits_and_nothing_degrades() {
+    let mut pair = Pair::new();
+    pair.a = Node::new(Options {
+        acknowledge_peer: false,
+        ..options(1, 11)
+    });
+    pair.link();
+    pair.run(200);
+    assert!(pair.a.peer.peer_is_in_sync());
+    let ticket = pair.a.set(pair.now, "k", b"v");
+    assert!(pair.a.store.acknowledged().covers(ticket));
+    pair.cut();
+    pair.run(1_000);
+    assert!(!pair.a.saw(&Event::Degraded));
+}
+
+#[test]
 fn answers_that_trickle_in_buy_older_changes_no_more_time() {
     let mut pair = Pair::new();
     pair.link();

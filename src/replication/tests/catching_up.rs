@@ -107,3 +107,21 @@ fn a_restarted_peer_gets_everything_also_what_its_predecessor_wrote() {
     assert_eq!(pair.b.value(pair.now, "by-a"), Some(b"v".to_vec()));
     assert!(pair.b.peer.is_in_sync());
 }
+
+#[test]
+fn a_restarted_node_sends_everything_whatever_the_peer_had_of_its_old_boot() {
+    let mut pair = Pair::new();
+    pair.link();
+    for number in 0..300 {
+        pair.a.set(pair.now, &format!("old{number}"), b"v");
+    }
+    pair.run(200);
+    pair.cut();
+    pair.a = Node::new(options(1, 12));
+    for number in 0..100 {
+        pair.a.set(pair.now, &format!("new{number}"), b"v");
+    }
+    pair.link();
+    pair.run(200);
+    assert_eq!(pair.assert_identical(), 400);
+}

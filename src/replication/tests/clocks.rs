@@ -48,9 +48,22 @@ fn cas(node: &Node, now: Instant, key: &str) -> u64 {
 fn a_peers_clock_is_followed_so_that_later_changes_are_newer() {
     let mut pair = Pair::new();
     let year_2100 = 4_102_444_800_000;
-    stranger(&mut pair, &[hello(year_2100)]);
-    pair.a.set(pair.now, "k", b"v");
-    assert_eq!(unix_ms_of(cas(&pair.a, pair.now, "k")), year_2100);
+    let heartbeat = |clock_ms| {
+        Frame::Heartbeat(Heartbeat {
+            clock_ms,
+            ..Heartbeat::default()
+        })
+    };
+    for frames in [
+        vec![hello(year_2100)],
+        vec![hello(ZERO_UNIX_MS), heartbeat(year_2100)],
+        // It is followed also when its owner sets it right.
+        vec![hello(year_2100), heartbeat(ZERO_UNIX_MS)],
+    ] {
+        stranger(&mut pair, &frames);
+        pair.a.set(pair.now, "k", b"v");
+        assert_eq!(unix_ms_of(cas(&pair.a, pair.now, "k")), year_2100);
+    }
 }
 
 #[test]

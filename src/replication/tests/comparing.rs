@@ -233,9 +233,10 @@ fn a_comparison_keeps_what_the_peer_never_had_however_old_it_is() {
 fn a_comparison_lists_keys_and_sends_no_value_that_the_peer_has() {
     let mut pair = more_removed_than_remembered(|pair| {
         pair.link();
-        for number in 0..200 {
-            let key = format!("large-{number}");
-            pair.a.set(pair.now, &key, &[b'x'; 10_000]);
+        // The list is longer than what is sent at once.
+        for number in 0..1_500 {
+            pair.a
+                .set(pair.now, &format!("kept-{number:0190}"), &[b'x'; 1_000]);
         }
         pair.run(500);
         pair.cut();
@@ -243,7 +244,7 @@ fn a_comparison_lists_keys_and_sends_no_value_that_the_peer_has() {
     pair.bytes = 0;
     pair.link();
     pair.run(500);
-    assert_eq!(pair.assert_identical(), 1_201);
+    assert_eq!(pair.assert_identical(), 2_501);
     assert!(pair.bytes < 1_000_000, "{} bytes", pair.bytes);
 }
 

@@ -165,3 +165,17 @@ fn delayed_flushes_accepted_on_both_hosts_at_once_are_not_lost() {
     pair.talk();
     assert_eq!(pair.assert_identical(), 0);
 }
+
+#[test]
+fn a_peer_that_does_not_know_of_a_flush_yet_is_not_in_sync() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.cut();
+    pair.a.store.flush(pair.now);
+    pair.meet();
+    assert!(!pair.a.peer.peer_is_in_sync());
+    pair.linked = true;
+    pair.talk();
+    assert!(pair.a.peer.peer_is_in_sync());
+    assert_eq!(pair.a.store.watermark(), pair.b.store.watermark());
+}

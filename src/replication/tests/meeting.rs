@@ -238,3 +238,147 @@ fn a_peer_that_was_started_anew_is_let_in_once_the_old_process_is_silent() {
     pair.a.drain();
     assert!(pair.a.saw(&Event::Lost));
 }
+
+/// A connection over which both ends say all that belongs to meeting.
+fn meet_over(pair: &mut Pair, id: u64, dialled_by_a: bool) {
+    pair.session = id;
+    let now = pair.now;
+    pair.a.peer.connected(now, id, dialled_by_a, [1; 32]);
+    pair.b.peer.connected(now, id, !dialled_by_a, [2; 32]);
+    for _ in 0..6 {
+        pair.turn();
+    }
+}
+
+#[test]
+fn a_silent_connection_yields_to_a_new_one_but_a_living_one_does_not() {
+    for (silent_ms, replaced) in [(100, false), (400, true)] {
+        let mut pair = Pair::new();
+        // Dialled by b, whose node id is higher: a second one from there has no precedence.
+        meet_over(&mut pair, 1, false);
+        pair.now += Duration::from_millis(silent_ms);
+        meet_over(&mut pair, 2, false);
+        let expected = if replaced { 2 } else { 1 };
+        assert_eq!(pair.a.peer.feeding, Some(expected), "after {silent_ms} ms");
+    }
+}
+
+#[test]
+fn a_new_boot_of_the_peer_takes_the_place_of_a_connection_that_is_not_known_to_be_dead() {
+    for (silent_ms, replaced) in [(100, false), (400, true)] {
+        let mut pair = Pair::new();
+        meet_over(&mut pair, 1, false);
+        pair.now += Duration::from_millis(silent_ms);
+        pair.b = Node::new(options(2, 23));
+        meet_over(&mut pair, 2, false);
+        let expected = if replaced { 2 } else { 1 };
+        assert_eq!(pair.a.peer.feeding, Some(expected), "after {silent_ms} ms");
+    }
+}
+
+#[test]
+fn a_recorded_proof_answers_no_other_nonce() {
+    let mut pair = Pair::new();
+    pair.connect();
+    let mut recorded = Vec::new();
+    for _ in 0..3 {
+        let said = pair.sent_by_a();
+        pair.bring_to_b(&said);
+        pair.step_from_b();
+        recorded.extend_from_slice(&said);
+    }
+    assert!(pair.b.peer.is_connected());
+    pair.cut();
+    // The same bytes, and another greeting to answer.
+    let now = pair.now;
+    pair.b.peer.connected(now, 77, false, [3; 32]);
+    pair.b.peer.handle_bytes(now, 77, &recorded, &pair.b.store);
+    pair.b.drain();
+    assert!(pair.b.saw(&Event::Close(77)) && !pair.b.peer.is_connected());
+    let refused = pair.b.peer.refusals.last().expect("it was told");
+    assert!(refused.0.contains("another secret"), "{refused:?}");
+}
+
+#[test]
+fn strangers_that_say_nothing_are_closed_and_do_not_keep_the_peer_out() {
+    let mut pair = Pair::new();
+    for id in 1..=20 {
+        pair.b.peer.connected(pair.now, id, false, [id as u8; 32]);
+        // What is to be closed is closed at once.
+        while let Some(event) = pair.b.peer.poll_event() {
+            if let Event::Close(id) = event {
+                pair.b.peer.closed(pair.now, id, &pair.b.store);
+            }
+            pair.b.events.push(event);
+        }
+    }
+    pair.session = 20;
+    pair.link();
+    assert!(pair.a.peer.is_connected() && pair.b.peer.is_connected());
+    pair.run(2_100);
+    for id in 1..=20 {
+        assert!(pair.b.saw(&Event::Close(id)), "stranger {id}");
+    }
+    assert!(!pair.b.saw(&Event::Close(21)));
+}
+
+#[test]
+fn a_connection_that_falls_silent_is_closed_after_two_seconds() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.run(100);
+    pair.linked = false;
+    pair.run(1_900);
+    assert!(!pair.a.saw(&Event::Close(pair.session)));
+    pair.run(300);
+    assert!(pair.a.saw(&Event::Close(pair.session)));
+    assert!(pair.b.saw(&Event::Close(pair.session)));
+}
+
+#[test]
+fn a_node_that_meets_an_empty_one_has_everything_of_it_at_once() {
+    let mut pair = Pair::new();
+    pair.a.set(pair.now, "k", b"v");
+    pair.meet();
+    assert!(pair.a.peer.is_in_sync());
+    // The empty one has not.
+    pair.talk();
+    assert!(!pair.b.peer.is_in_sync());
+}
+
+#[test]
+fn the_two_nodes_make_different_versions_in_the_same_moment() {
+    let mut pair = Pair::new();
+    pair.link();
+    pair.cut();
+    pair.a.set(pair.now, "k", b"v");
+    pair.b.set(pair.now, "k", b"w");
+    let versions = [&pair.a, &pair.b].map(|node| node.contents(pair.now)[&b"k"[..]].3);
+    assert_eq!(versions.map(|version| version & 1), [0, 1]);
+    pair.link();
+    pair.run(300);
+    assert_eq!(pair.b.value(pair.now, "k"), Some(b"w".to_vec()));
+    assert_eq!(pair.assert_identical(), 1);
+    assert_eq!(pair.conflicts(), [(1, 0), (0, 1)]);
+}
+
+#[test]
+fn a_refused_port_is_a_death_once_and_only_after_a_connection() {
+    let mut pair = Pair::new();
+    let deaths = |node: &Node| {
+        let deaths = node.events.iter();
+        deaths.filter(|event| **event == Event::ProcessDied).count()
+    };
+    // A peer that was never met may start late.
+    pair.a.peer.dial_failed(pair.now, true, &pair.a.store);
+    pair.a.drain();
+    assert_eq!(deaths(&pair.a), 0);
+    pair.link();
+    pair.cut();
+    pair.a.peer.dial_failed(pair.now, true, &pair.a.store);
+    pair.a.peer.dial_failed(pair.now, true, &pair.a.store);
+    pair.b = Node::new(options(2, 23));
+    pair.link();
+    pair.a.drain();
+    assert_eq!(deaths(&pair.a), 1);
+}

@@ -145,3 +145,20 @@ fn a_side_that_sends_large_values_all_the_time_acknowledges_between_them() {
     }
     assert!(pair.b.store.acknowledged().covers(ticket));
 }
+
+#[test]
+fn parts_without_end_take_no_more_memory_than_the_largest_item() {
+    let mut pair = Pair::new();
+    pair.link();
+    let (now, id) = (pair.now, pair.session);
+    let mut part = Vec::new();
+    let bytes = &[b'x'; frame::PART_BYTES];
+    Frame::Part { last: false, bytes }.encode(&mut part);
+    let mut taken = 0;
+    while !pair.a.saw(&Event::Close(id)) {
+        taken += bytes.len();
+        assert!(taken < 2 << 20, "{taken} bytes of one item of a megabyte");
+        pair.a.peer.handle_bytes(now, id, &part, &pair.a.store);
+        pair.a.drain();
+    }
+}

@@ -291,32 +291,6 @@ fn frames_of_a_replaced_connection_are_dropped_unread() {
 }
 
 #[test]
-fn a_silent_connection_yields_to_a_new_one_but_a_living_one_does_not() {
-    for (silent_ms, replaced) in [(100, false), (400, true)] {
-        let mut pair = Pair::new();
-        // Dialled by b, whose node id is higher: a second one from there has no precedence.
-        let establish = |pair: &mut Pair, id: u64| {
-            let now = pair.now;
-            pair.a.peer.connected(now, id, false, [1; 32]);
-            pair.b.peer.connected(now, id, true, [2; 32]);
-            for _ in 0..6 {
-                let mut out = Vec::new();
-                pair.b.peer.poll_transmit(now, id, &pair.b.store, &mut out);
-                pair.a.peer.handle_bytes(now, id, &out, &pair.a.store);
-                let mut back = Vec::new();
-                pair.a.peer.poll_transmit(now, id, &pair.a.store, &mut back);
-                pair.b.peer.handle_bytes(now, id, &back, &pair.b.store);
-            }
-        };
-        establish(&mut pair, 1);
-        pair.now += Duration::from_millis(silent_ms);
-        establish(&mut pair, 2);
-        let expected = if replaced { 2 } else { 1 };
-        assert_eq!(pair.a.peer.feeding, Some(expected), "after {silent_ms} ms");
-    }
-}
-
-#[test]
 fn a_reply_waits_for_no_change_of_the_peer() {
     let mut pair = Pair::new();
     pair.link();
