@@ -219,7 +219,13 @@ fn a_comparison_keeps_what_the_peer_never_had_however_old_it_is() {
         // Before the removals, and a has never heard of it.
         pair.b.set(pair.now, "older-than-the-removals", b"v");
     });
-    pair.link();
+    // All is listed before a has heard of it.
+    pair.meet();
+    while pair.a.peer.comparing != Some(peer::Comparison::Ended) {
+        pair.step_from_a();
+    }
+    assert_eq!(pair.a.value(pair.now, "older-than-the-removals"), None);
+    pair.linked = true;
     pair.run(500);
     assert_eq!(pair.b.peer.receiving.comparisons, 1);
     assert_eq!(

@@ -296,7 +296,7 @@ fn a_reply_waits_for_no_change_of_the_peer() {
     pair.link();
     pair.run(100);
     pair.b.set(pair.now, "k", b"v");
-    pair.talk();
+    pair.step_from_b();
     // Nothing is changed here, so nothing has to reach the peer.
     let add = StoreCommand {
         mode: StoreMode::Add,
