@@ -95,10 +95,21 @@ impl Receiving {
 
     fn apply_one(&mut self, now: Instant, store: &Store, mutation: Mutation<'_>) {
         let applied = store.apply(now, &mutation);
-        if applied == Applied::Want && self.wanted.len() < WANTED_MAX {
-            self.wanted.insert(mutation.key().to_vec(), false);
+        if applied == Applied::Want {
+            self.want(mutation.key());
         } else if !self.wanted.is_empty() {
             self.wanted.remove(mutation.key());
+        }
+    }
+
+    /// What the peer no longer has itself never comes: where there are many, those that it was asked
+    /// for make room. Their values come all the same, unless the connection breaks before.
+    fn want(&mut self, key: &[u8]) {
+        if self.wanted.len() >= WANTED_MAX {
+            self.wanted.retain(|_, asked| !*asked);
+        }
+        if self.wanted.len() < WANTED_MAX {
+            self.wanted.insert(key.to_vec(), false);
         }
     }
 
@@ -165,5 +176,21 @@ fn aged(mutation: Mutation<'_>, age: Duration) -> Mutation<'_> {
             life: older(life),
         },
         Mutation::Tombstone { .. } => mutation,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_whose_values_never_come_do_not_keep_others_from_being_asked_for() {
+        let mut receiving = Receiving::default();
+        for number in 0..10_000 {
+            receiving.want(format!("gone-{number}").as_bytes());
+        }
+        assert_eq!(receiving.take_unasked().len(), 10_000);
+        receiving.want(b"one more");
+        assert_eq!(receiving.take_unasked(), [b"one more".to_vec()]);
     }
 }
