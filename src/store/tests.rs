@@ -6,6 +6,8 @@ mod memory;
 mod meta;
 mod parts;
 mod peer;
+mod removals;
+mod touches;
 
 use std::time::Duration;
 
