@@ -19,6 +19,8 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(2);
 const SESSIONS_MAX: usize = 8;
 pub(super) const REDIAL_MIN: Duration = Duration::from_millis(50);
 const REDIAL_MAX: Duration = Duration::from_secs(1);
+/// The longest pause of a node that the other end does not want.
+const DISMISSED_MAX: Duration = Duration::from_secs(10);
 
 impl Peer {
     /// A connection stands, dialled by us or by the other end. `nonce` is random.
@@ -65,11 +67,21 @@ impl Peer {
             // believes in an older one.
             let at_once = now.since(session.opened_at) < REDIAL_MIN;
             let wait = at_once || self.sessions.values().any(dialled);
-            self.redial_at = Some(if wait { now + REDIAL_MIN } else { now });
+            let pause = if wait { REDIAL_MIN } else { Duration::ZERO };
+            self.redial_at = Some(now + pause.max(self.pause_of_dismissed(session.dismissed)));
         } else if session.dialled && self.feeding.is_none() {
             self.redial_at = Some(now + self.redial_after);
             self.redial_after = (self.redial_after * 2).min(REDIAL_MAX);
         }
+    }
+
+    /// A node that is not wanted, as the other end has another peer, asks ever more seldom.
+    fn pause_of_dismissed(&mut self, dismissed: bool) -> Duration {
+        self.dismissed_after = match dismissed {
+            true => (self.dismissed_after * 2).clamp(REDIAL_MIN, DISMISSED_MAX),
+            false => Duration::ZERO,
+        };
+        self.dismissed_after
     }
 
     /// Tells what keeps the nodes apart, in the log. Both may try once a second for hours.

@@ -40,6 +40,7 @@ impl Peer {
                     "the other end closed the connection: {}",
                     printable(&reason)
                 );
+                session.dismissed = true;
                 self.tell(now, &told);
                 self.close(now, id);
                 Ok(())

@@ -74,6 +74,8 @@ pub struct Peer {
     pub(super) conflicts_told: ConflictsTold,
     pub(super) redial_at: Option<Instant>,
     pub(super) redial_after: Duration,
+    /// The pause after the last connection, if it stood and the other end did not want it.
+    pub(super) dismissed_after: Duration,
     pub(super) dialling: bool,
     /// The feeding session closed: a refused port now means that the process has died.
     pub(super) death_watch: bool,
@@ -115,6 +117,7 @@ impl Peer {
             conflicts_told: ConflictsTold::default(),
             redial_at: Some(Instant::ZERO),
             redial_after: REDIAL_MIN,
+            dismissed_after: Duration::ZERO,
             dialling: false,
             death_watch: false,
             heartbeat_at: Instant::ZERO,

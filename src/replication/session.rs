@@ -54,6 +54,8 @@ pub(super) struct Session {
     pub watermark_sent: u64,
     /// It is being closed: what still arrives is not read.
     pub closing: bool,
+    /// The other end has said why it does not want it.
+    pub dismissed: bool,
     /// How old the peer's frames are.
     pub age: Age,
     greeting: Greeting,
@@ -82,6 +84,7 @@ impl Session {
             heartbeat_due: true,
             watermark_sent: 0,
             closing: false,
+            dismissed: false,
             age: Age::default(),
             greeting,
         }

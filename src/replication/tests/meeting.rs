@@ -217,6 +217,8 @@ fn a_third_node_is_turned_away_while_the_peer_lives_and_the_second_time_it_is_to
             "{goodbye}"
         );
         assert_eq!(pair.a.peer.refusals.last().is_some(), id == 78);
+        let pause = Duration::from_millis(if id == 77 { 50 } else { 100 });
+        assert_eq!(third.peer.redial_at, Some(pair.now + pause));
         pair.run(100);
     }
     pair.a.drain();
