@@ -34,13 +34,15 @@ pub fn run(mut config: Config) -> ExitCode {
     };
     log::start(config.verbosity);
     panics::end_the_process();
-    match super::serve(config, &launcher) {
+    let code = match super::serve(config, &launcher) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             launcher.fail(&error);
             ExitCode::FAILURE
         }
-    }
+    };
+    log::flush();
+    code
 }
 
 /// Which of the two processes this is after a fork.

@@ -122,6 +122,8 @@ pub fn run(guard: &Guard) -> ExitCode {
     // Executed as /proc/self/exe, it would be listed as `exe`.
     let _unnamed = rustix::thread::set_name(c"twincached");
     privileges::take_up();
+    // What it says is written when it has nothing else to do.
+    log::queue();
     // A signal to the whole process group is for the server; the guard outlives it.
     for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
         // SAFETY: ignoring a signal touches no memory.
@@ -145,13 +147,15 @@ pub fn run(guard: &Guard) -> ExitCode {
             Err(_) => break,
         }
     }
-    match give_up(guard, index.ok(), server.as_ref(), master) {
+    let code = match give_up(guard, index.ok(), server.as_ref(), master) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::tell(format_args!("twincached guard: {error}"));
             ExitCode::FAILURE
         }
-    }
+    };
+    log::flush();
+    code
 }
 
 /// Waits until the kernel has closed all of the server's sockets, which it may do after it has

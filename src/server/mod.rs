@@ -7,6 +7,7 @@
 //! | udp | serves datagrams, where `-U` asks for it |
 //! | node | drives [`crate::node::Node`]: replication, policy, VRRP |
 //! | address | raw socket, gratuitous ARP, addresses over netlink |
+//! | log | writes log lines, so that nobody else waits for whoever reads them |
 //! | tls | handshakes of the replication link, if it is encrypted |
 //! | (guard) | a child process that removes the address should this one die |
 
@@ -158,6 +159,7 @@ async fn run(
     let shared = setup.shared.clone();
     let connected = setup.start_network(config)?;
     privileges::drop_all()?;
+    log::write().map_err(|error| ServeError::Runtime(format!("cannot start a thread: {error}")))?;
     *shared.passwords.write() = passwords.map(Arc::new);
     let limits = Limits {
         item_size_max: config.item_size_max,

@@ -6,11 +6,27 @@
 //! store that the peer copies. The end of the process is what everything else is made for: the
 //! guard removes the address, and the peer, which has all data, takes over.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::thread;
+use std::time::Duration;
+
+use super::log;
+
+/// The report of a panic may take so long where nobody reads it: other threads go on meanwhile.
+const REPORT_MAX: Duration = Duration::from_millis(200);
+
 /// From now on a panic is reported as always, and then the process ends with SIGABRT.
 pub fn end_the_process() {
-    let report = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        report(panic);
+    // The report that was there writes itself, and would wait for whoever reads it.
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = thread::current();
+        let name = thread.name().unwrap_or("<unnamed>");
+        log::tell(format_args!("\nthread '{name}' {panic}"));
+        let trace = Backtrace::capture();
+        if trace.status() == BacktraceStatus::Captured {
+            log::tell(format_args!("stack backtrace:\n{trace}"));
+        }
+        log::flush_within(REPORT_MAX);
         std::process::abort();
     }));
 }
