@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
@@ -19,11 +19,11 @@ use tracing::info;
 use super::inbox::Message;
 use super::metrics;
 use super::shared::Shared;
+use crate::connection::Facts;
+use crate::node::Status;
 
 /// The node thread has this long to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
-
-const NO_ANSWER: &str = "the node does not answer\n";
 
 #[derive(Clone)]
 struct Admin {
@@ -50,33 +50,72 @@ pub(super) async fn serve(
     }
 }
 
+/// The node's state, and what it does not know.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    status: Status,
+    clients: Clients,
+}
+
+#[derive(Serialize)]
+struct Clients {
+    connections: u64,
+    connections_max: usize,
+    /// Were turned away since the start.
+    rejected: u64,
+}
+
+impl Clients {
+    fn of(facts: &Facts) -> Clients {
+        Clients {
+            connections: Facts::of(&facts.curr_connections),
+            connections_max: facts.settings.connections_max,
+            rejected: Facts::of(&facts.rejected_connections),
+        }
+    }
+}
+
 async fn status(State(admin): State<Admin>) -> Response {
     let (reply, answer) = oneshot::channel();
     let _ended = admin.node.send(Message::Status(reply));
     match tokio::time::timeout(ANSWER_MAX, answer).await {
-        Ok(Ok(status)) => axum::Json(status).into_response(),
-        Ok(Err(_)) | Err(_) => (StatusCode::SERVICE_UNAVAILABLE, NO_ANSWER).into_response(),
+        Ok(Ok(status)) => {
+            let clients = Clients::of(&admin.shared.facts);
+            axum::Json(Shown { status, clients }).into_response()
+        }
+        Ok(Err(_)) | Err(_) => no_answer(&admin.shared).into_response(),
     }
 }
 
-/// The process lives: its workers have shown a sign of life within a second.
-async fn healthz(State(admin): State<Admin>) -> (StatusCode, &'static str) {
-    let now = admin.shared.clock.now();
-    if now.since(admin.shared.slowest_worker_at()) < Duration::from_secs(1) {
-        (StatusCode::OK, "ok\n")
-    } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the workers show no sign of life\n",
-        )
+fn no_answer(shared: &Shared) -> (StatusCode, String) {
+    let hanging = shared.hanging(shared.clock.now());
+    let why = hanging.map_or(String::new(), |hanging| format!(": {hanging}"));
+    let text = format!("the node does not answer{why}\n");
+    (StatusCode::SERVICE_UNAVAILABLE, text)
+}
+
+/// The process lives: its threads have shown a sign of life within a second.
+async fn healthz(State(admin): State<Admin>) -> (StatusCode, String) {
+    match admin.shared.hanging(admin.shared.clock.now()) {
+        None => (StatusCode::OK, "ok\n".to_owned()),
+        Some(hanging) => (StatusCode::SERVICE_UNAVAILABLE, format!("{hanging}\n")),
     }
 }
 
 /// Clients are answered.
-async fn readyz(State(admin): State<Admin>) -> (StatusCode, &'static str) {
-    match admin.shared.status.lock().as_ref() {
-        Some(status) if status.node.serving => (StatusCode::OK, "ready\n"),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "not serving yet\n"),
+async fn readyz(state: State<Admin>) -> (StatusCode, String) {
+    let serving = matches!(
+        state.shared.status.lock().as_ref(),
+        Some(status) if status.node.serving
+    );
+    if !serving {
+        let text = "not serving yet\n".to_owned();
+        return (StatusCode::SERVICE_UNAVAILABLE, text);
+    }
+    match healthz(state).await {
+        (StatusCode::OK, _) => (StatusCode::OK, "ready\n".to_owned()),
+        hanging => hanging,
     }
 }
 
@@ -106,9 +145,6 @@ async fn failover(
             info!("the failover was refused: {refused}");
             (StatusCode::CONFLICT, format!("{refused}\n"))
         }
-        Ok(Err(_)) | Err(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the node does not answer\n".to_owned(),
-        ),
+        Ok(Err(_)) | Err(_) => no_answer(&admin.shared),
     }
 }

@@ -31,7 +31,8 @@ pub fn status(admin: SocketAddr, json: bool) -> ExitCode {
         Err(error) => return unreachable(admin, &error),
     };
     if answer.status == 503 {
-        return refused(format_args!("the server at {admin} is starting"));
+        let why = answer.body.trim_end();
+        return refused(format_args!("the server at {admin} cannot tell: {why}"));
     }
     let report = match Report::read(&answer.body) {
         Some(report) if answer.status == 200 => report,

@@ -33,7 +33,7 @@ use super::hook::Hook;
 use super::inbox::Message;
 use super::link_stream::LinkStream;
 use super::listen::Listeners;
-use super::shared::Shared;
+use super::shared::{SIGN_INTERVAL, Shared};
 use super::tls::{Handshakes, Shaken};
 use crate::config::HostPort;
 use crate::connection::Facts;
@@ -146,7 +146,8 @@ impl Link {
             .parts
             .shared
             .clock
-            .until(self.parts.node.poll_timeout(self.now()));
+            .until(self.parts.node.poll_timeout(self.now()))
+            .min(SIGN_INTERVAL);
         // The timer has a resolution of a millisecond and never fires early.
         self.sleep
             .as_mut()
@@ -244,6 +245,7 @@ impl Link {
     /// After every input: everything heard before the timers, then what is due, then output.
     fn turn(&mut self) {
         let now = self.now();
+        self.parts.shared.node_lives(now);
         let node = &mut self.parts.node;
         if node.poll_timeout(now) <= now {
             // A process that wakes from a freeze reads what came meanwhile before it acts.

@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 use vrrp::time::Instant;
 
 use super::accept_queues::AcceptQueues;
+use super::ask::summary::time;
 use super::clock::Clock;
 use super::door::Door;
 use super::rounds::Rounds;
@@ -17,6 +19,11 @@ use crate::command::Hold;
 use crate::connection::{Facts, Passwords};
 use crate::node::Status;
 use crate::store::Store;
+
+/// Threads that have shown no sign of life for so long hang.
+const SILENCE_MAX: Duration = Duration::from_secs(1);
+/// The node thread and each worker show one at least this often.
+pub const SIGN_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Shared by workers, the node thread and the main thread.
 pub struct Shared {
@@ -44,6 +51,8 @@ pub struct Shared {
     pub passwords: RwLock<Option<Arc<Passwords>>>,
     /// A sign of life of each worker (nanoseconds of the clock).
     pub workers_at: Box<[AtomicU64]>,
+    /// A sign of life of the node thread.
+    node_at: AtomicU64,
     /// The way to each worker.
     pub doors: Box<[Door]>,
     /// Wakes datagrams that wait for the peer.
@@ -116,6 +125,7 @@ impl Shared {
             closing: Closing::default(),
             passwords: RwLock::new(None),
             workers_at: (0..workers).map(|_| AtomicU64::new(now)).collect(),
+            node_at: AtomicU64::new(now),
             doors: (0..workers).map(|_| Door::default()).collect(),
             datagrams_wake: Notify::new(),
             link_wake: Notify::new(),
@@ -183,6 +193,26 @@ impl Shared {
     pub fn wake_all(&self) {
         self.doors.iter().for_each(Door::ring_everyone);
         self.datagrams_wake.notify_waiters();
+    }
+
+    /// The node thread lives.
+    pub fn node_lives(&self, now: Instant) {
+        self.node_at.store(now.as_nanos(), Ordering::Release);
+    }
+
+    /// Who hangs, in words; `None` while every thread that clients depend on shows signs of life.
+    pub fn hanging(&self, now: Instant) -> Option<String> {
+        let node_at = Instant::from_nanos(self.node_at.load(Ordering::Acquire));
+        let signs = [
+            ("node thread", node_at),
+            ("workers", self.slowest_worker_at()),
+        ];
+        let silences = signs.map(|(who, at)| (who, now.since(at)));
+        let (who, silence) = silences
+            .into_iter()
+            .find(|(_, for_)| *for_ >= SILENCE_MAX)?;
+        let silence = time(silence.as_millis() as u64);
+        Some(format!("no sign of life of the {who} for {silence}"))
     }
 
     /// When the slowest worker last showed a sign of life.

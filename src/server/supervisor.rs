@@ -15,8 +15,6 @@ use crate::node::Status;
 
 /// The state is looked at this often.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// Workers that have shown no sign of life for so long hang.
-const WORKER_SILENCE_MAX: Duration = Duration::from_secs(1);
 
 /// The node runs.
 pub(super) fn ready() {
@@ -28,7 +26,7 @@ pub(super) fn stopping() {
     tell(NotifyState::Stopping);
 }
 
-/// Tells the state at each change, and as long as the workers live that the process does.
+/// Tells the state at each change, and as long as no thread hangs that the process lives.
 pub(super) async fn report(shared: Arc<Shared>) {
     // Four times per period, so that one sign may be missed.
     let watchdog = sd_notify::watchdog_enabled().map(|period| period / 4);
@@ -44,10 +42,7 @@ pub(super) async fn report(shared: Arc<Shared>) {
             told = line;
         }
         let is_due = |at| now.since(at) >= watchdog.unwrap_or(Duration::MAX);
-        if watchdog.is_some()
-            && fed_at.is_none_or(is_due)
-            && now.since(shared.slowest_worker_at()) < WORKER_SILENCE_MAX
-        {
+        if watchdog.is_some() && fed_at.is_none_or(is_due) && shared.hanging(now).is_none() {
             tell(NotifyState::Watchdog);
             fed_at = Some(now);
         }

@@ -1,11 +1,15 @@
 """What a service manager hears (sd_notify), from a stand-in for its socket."""
 
+import ctypes
+import http.client
+import os
 import signal
 import socket
 import time
+from pathlib import Path
 
 import pytest
-from server import free_port
+from server import free_port, process_status, run, wait_until
 
 
 class Manager:
@@ -92,6 +96,68 @@ def test_a_frozen_server_starves_the_watchdog(start, manager):
     assert manager.hear_for(1) == []
     server.process.send_signal(signal.SIGCONT)
     assert manager.hear_until("WATCHDOG=1")
+
+
+class Stopped:
+    """One thread of a process that stands still while the others run."""
+
+    SEIZE, INTERRUPT, DETACH = 0x4206, 0x4207, 17
+
+    def __init__(self, pid, name):
+        names = {task: (task / "comm").read_text() for task in Path(f"/proc/{pid}/task").iterdir()}
+        (self.thread,) = (int(task.name) for task, comm in names.items() if comm == f"{name}\n")
+
+    def __enter__(self):
+        self._trace(self.SEIZE)
+        self._trace(self.INTERRUPT)
+        wait_until(self._stands, what="the thread stands still")
+
+    def __exit__(self, *_):
+        self._trace(self.DETACH)
+
+    def _stands(self):
+        return process_status(self.thread)["State"].startswith("t")
+
+    def _trace(self, request):
+        library = ctypes.CDLL(None, use_errno=True)
+        nothing = ctypes.c_void_p(0)
+        if library.ptrace(request, self.thread, nothing, nothing) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+
+
+def test_a_node_thread_that_hangs_starves_the_watchdog_and_no_probe_says_well(
+    start, manager, directory
+):
+    port = free_port()
+    admin = f"127.0.0.1:{port}"
+    (directory / "admin.yaml").write_text(f"admin:\n  listen: {admin}\n")
+    environment = {**manager.environment, "WATCHDOG_USEC": "400000"}
+    server = start("--config", directory / "admin.yaml", environment=environment)
+
+    def probe(path):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+    wait_until(lambda: probe("/readyz") == (200, "ready\n"), what="it is ready")
+    # A node with nothing to do shows signs of life too.
+    manager.hear_for(1.5)
+    assert probe("/healthz") == (200, "ok\n")
+    with Stopped(server.pid, "node"):
+        manager.hear_for(1.2)
+        assert "WATCHDOG=1" not in manager.hear_for(1)
+        for path in ("/healthz", "/readyz", "/status"):
+            status, text = probe(path)
+            assert status == 503
+            assert "no sign of life of the node thread for " in text
+        told = run(directory, "status", "--admin", admin)
+        assert told.returncode == 1
+        assert "no sign of life of the node thread for " in told.stderr
+        assert "starting" not in told.stderr
+    assert manager.hear_until("WATCHDOG=1")
+    wait_until(lambda: probe("/readyz")[0] == 200, what="it is ready again")
 
 
 def test_without_a_watchdog_nobody_is_fed(start, manager):
