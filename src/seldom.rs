@@ -28,6 +28,17 @@ impl Seldom {
         untold.told_at = Some(now);
         Some(std::mem::take(&mut untold.count))
     }
+
+    /// What has happened since it was last told, once that is long ago: it may not happen again.
+    pub fn rest(&self, now: Instant) -> Option<u64> {
+        let mut untold = self.0.lock();
+        let told_at = untold.told_at?;
+        if untold.count == 0 || now.since(told_at) < APART {
+            return None;
+        }
+        untold.told_at = Some(now);
+        Some(std::mem::take(&mut untold.count))
+    }
 }
 
 #[cfg(test)]
@@ -43,5 +54,19 @@ mod tests {
         assert_eq!(happened(60_999), None);
         assert_eq!(happened(61_000), Some(3));
         assert_eq!(happened(61_001), None);
+    }
+
+    #[test]
+    fn what_does_not_happen_again_is_told_all_the_same() {
+        let seldom = Seldom::default();
+        let at = Instant::from_millis;
+        assert_eq!(seldom.rest(at(1_000)), None);
+        assert_eq!(seldom.happened(at(1_000)), Some(1));
+        assert_eq!(seldom.rest(at(60_500)), None);
+        assert_eq!(seldom.happened(at(2_000)), None);
+        assert_eq!(seldom.happened(at(2_000)), None);
+        assert_eq!(seldom.rest(at(60_999)), None);
+        assert_eq!(seldom.rest(at(61_000)), Some(2));
+        assert_eq!(seldom.happened(at(61_001)), None);
     }
 }

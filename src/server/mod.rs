@@ -185,6 +185,7 @@ async fn run(
     if let Some(listener) = admin {
         tokio::spawn(admin::serve(listener, shared.clone(), inbox.clone()));
     }
+    tokio::spawn(acceptor.clone().tell_rest());
     let (failing, failed) = unbounded_channel();
     tokio::spawn(open_when_told(ports, acceptor, failing));
     tokio::spawn(reap(shared.clone()));

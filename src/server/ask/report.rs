@@ -60,6 +60,17 @@ impl Report {
         Some((self.number("/store/bytes")?, self.number("/store/limit")?))
     }
 
+    /// Client connections now, and how many there may be.
+    pub(in crate::server) fn clients(&self) -> Option<(u64, u64)> {
+        let limit = self.number("/clients/connections_max")?;
+        Some((self.number("/clients/connections")?, limit))
+    }
+
+    /// Clients that were turned away since the start.
+    pub(in crate::server) fn turned_away(&self) -> u64 {
+        self.number("/clients/rejected").unwrap_or(0)
+    }
+
     /// Removals that the peer has not acknowledged.
     pub(in crate::server) fn tombstones(&self) -> Option<u64> {
         self.number("/store/tombstones")
@@ -138,6 +149,11 @@ impl<'a> VrrpReport<'a> {
     /// The last other master that advertised, if one was heard.
     pub(in crate::server) fn master_seen(self) -> Option<&'a str> {
         self.text("master_seen").filter(|text| !text.is_empty())
+    }
+
+    /// The priority that it advertised.
+    pub(in crate::server) fn master_priority(self) -> Option<u64> {
+        self.number("master_priority")
     }
 
     /// Time until the address would go by itself, in milliseconds.

@@ -29,6 +29,7 @@ pub(super) fn of(report: &Report, admin: SocketAddr) -> String {
         None => block(&mut text, "replication", &["no peer".to_owned()]),
     }
     block(&mut text, "store", &[store(report)]);
+    block(&mut text, "clients", &[clients(report)]);
     text
 }
 
@@ -59,6 +60,12 @@ fn troubles(report: &Report) -> Vec<String> {
              so it does not take the address from a complete one"
                 .to_owned(),
         );
+    }
+    if let Some((count, limit)) = report.clients().filter(|(count, limit)| count >= limit) {
+        found.push(format!(
+            "{count} of {limit} connections are in use: other clients are turned away or wait; \
+             -c allows more"
+        ));
     }
     if let Some(vrrp) = report.vrrp() {
         if let Some(interface) = vrrp.interface_down() {
@@ -171,9 +178,12 @@ fn address(vrrp: VrrpReport<'_>) -> Vec<String> {
     // What a master heard is history.
     if let Some(master) = vrrp.master_seen().filter(|_| vrrp.state() != "MASTER") {
         let _ = write!(holding, ", master heard: {master}");
+        if let Some(priority) = vrrp.master_priority() {
+            let _ = write!(holding, " with priority {priority}");
+        }
     }
     if let Some(priority) = vrrp.effective_priority() {
-        let _ = write!(holding, ", priority {priority}");
+        let _ = write!(holding, ", own priority {priority}");
     }
     let mut lines = vec![state, holding];
     if let Some((sent, received)) = vrrp.advertisements() {
@@ -229,6 +239,21 @@ fn store(report: &Report) -> String {
             .map(|count| format!("{count} tombstones")),
     );
     parts.join(", ")
+}
+
+fn clients(report: &Report) -> String {
+    let Some((count, limit)) = report.clients() else {
+        return String::new();
+    };
+    let mut line = format!("{count} of {limit} connections");
+    if report.turned_away() > 0 {
+        let _ = write!(
+            line,
+            ", {} turned away since the start",
+            report.turned_away()
+        );
+    }
+    line
 }
 
 /// A block with its title in front of the first line. Empty lines are left out.

@@ -26,6 +26,8 @@ use crate::server::workers::Workers;
 const TOO_MANY: &[u8] = b"ERROR Too many open connections\r\n";
 /// How long to wait before accepting again after the system refused.
 const PAUSE: Duration = Duration::from_millis(10);
+/// How often it is looked for what is not told yet.
+const REST_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Accepts connections and hands them on, within the connection limit.
 pub(in crate::server) struct Acceptor {
@@ -176,6 +178,21 @@ impl Acceptor {
                  -c allows more",
                 self.connections_max
             );
+        }
+    }
+
+    /// Tells how many met the limit, also if no other client comes. Runs until the process ends.
+    pub async fn tell_rest(self: Arc<Acceptor>) {
+        let mut looked = tokio::time::interval(REST_INTERVAL);
+        loop {
+            looked.tick().await;
+            if let Some(count) = self.full.rest(self.shared.clock.now()) {
+                warn!(
+                    "all {} connections were in use: {count} more clients were turned away or had \
+                     to wait; -c allows more",
+                    self.connections_max
+                );
+            }
         }
     }
 

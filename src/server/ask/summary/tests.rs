@@ -16,6 +16,7 @@ const HEALTHY: &str = r#"{
         "acknowledge": "peer", "degraded": false, "lag_items": 0, "bytes_sent": 12690000,
         "bytes_received": 900, "connections": 2, "skew_ms": -3, "differences": []
     },
+    "clients": {"connections": 12, "connections_max": 1024, "rejected": 0},
     "store": {"items": 1204331, "bytes": 851443712, "limit": 1073741824, "tombstones": 12}
 }"#;
 
@@ -37,12 +38,13 @@ OK: serves clients, MASTER, both hosts have everything
 
 twincached 0.1.0 at 127.0.0.1:11280, up 3 d 4 h
 address      MASTER for 2 h 13 min (the peer's process died)
-             10.0.0.100/32 here, lease ends in 1.8 s unless renewed, priority 241
+             10.0.0.100/32 here, lease ends in 1.8 s unless renewed, own priority 241
              advertisements: 8123 sent, 3 received, 2 rejected for checksum
 replication  in sync, replies wait for the peer
              peer has all of ours: yes, we have all of the peer's: yes
              0 changes behind, 12.1 MiB sent, 900 B received, 2 connections, clocks 3 ms apart
 store        1204331 items, 812.0 MiB of 1.0 GiB (79 %), 12 tombstones
+clients      12 of 1024 connections
 ";
     assert_eq!(shown(HEALTHY), expected);
 }
@@ -238,4 +240,33 @@ fn a_backup_that_knows_no_master_is_not_well() {
     let well = "OK: serves clients, BACKUP, both hosts have everything";
     assert_eq!(backup(r#", "master_known": true"#), [well]);
     assert_eq!(backup(""), [well], "an older server does not say");
+}
+
+#[test]
+fn connections_that_are_all_in_use_are_a_trouble_and_who_was_turned_away_is_counted() {
+    let full = r#""connections": 1024, "connections_max": 1024, "rejected": 476"#;
+    let body = HEALTHY.replace(
+        r#""connections": 12, "connections_max": 1024, "rejected": 0"#,
+        full,
+    );
+    let text = shown(&body);
+    let begin = "! 1024 of 1024 connections are in use: other clients are turned away or wait";
+    assert!(text.starts_with(begin), "{text}");
+    let end = "clients      1024 of 1024 connections, 476 turned away since the start\n";
+    assert!(text.ends_with(end), "{text}");
+}
+
+#[test]
+fn a_backup_tells_its_own_priority_and_that_of_the_master() {
+    let backup = HEALTHY
+        .replace(r#""MASTER""#, r#""BACKUP""#)
+        .replace(r#""holds_address": true"#, r#""holds_address": false"#)
+        .replace(
+            r#""master_seen": null"#,
+            r#""master_seen": "10.91.9.2", "master_priority": 200"#,
+        );
+    let line =
+        "10.0.0.100/32 not here, master heard: 10.91.9.2 with priority 200, own priority 241";
+    let text = shown(&backup);
+    assert!(text.contains(line), "{text}");
 }
