@@ -59,8 +59,8 @@ pub struct Holder {
     changed: (Role, Instant, String),
     warned: Vec<Warning>,
     repeated: Repeated,
-    /// The log says that the master's advertisements do not arrive.
-    unheard: bool,
+    /// Since when the log says that the master's advertisements do not arrive.
+    unheard_since: Option<Instant>,
     /// The third router that was last told of.
     third: Option<IpAddr>,
     contradictions: Contradictions,
@@ -100,7 +100,7 @@ impl Holder {
             changed: (Role::Initialize, now, "not started".to_owned()),
             warned: Vec::new(),
             repeated: Repeated::default(),
-            unheard: false,
+            unheard_since: None,
             third: None,
             contradictions: Contradictions::default(),
             sent: 0,

@@ -2,6 +2,7 @@
 
 mod duties;
 mod flood;
+mod hearing;
 mod leaving;
 mod succession;
 mod twins;

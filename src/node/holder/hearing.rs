@@ -110,16 +110,19 @@ impl Holder {
     pub(super) fn note_unheard(&mut self, now: Instant) {
         let backup = self.router.is_some() && !self.is_master() && self.interface_up;
         let unheard = backup && failover::master_is_unheard(&self.rules, &self.seen, now);
-        if std::mem::replace(&mut self.unheard, unheard) == unheard {
+        if self.unheard_since.is_some() == unheard {
             return;
         }
+        let since = std::mem::replace(&mut self.unheard_since, unheard.then_some(now));
+        // Where the link has broken too, nobody knows any more what the master does.
+        let heard_again = since.is_some() && self.seen.advertisement_at > since;
         if unheard {
             warn!(
                 "vrrp: the peer is master, as the link says, but none of its advertisements arrive: \
                  let IP protocol 112 through, or set unicast_peer on both hosts where multicast is \
                  filtered; should the link break too, both would be master"
             );
-        } else if backup {
+        } else if backup && heard_again {
             info!("vrrp: the advertisements of the master arrive again");
         }
     }

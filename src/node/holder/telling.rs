@@ -29,7 +29,7 @@ impl Holder {
 
     /// The peer is master, as the link says, and its advertisements do not arrive.
     pub const fn master_is_unheard(&self) -> bool {
-        self.unheard
+        self.unheard_since.is_some()
     }
 
     /// Who speaks VRRP on the peer's host beside the peer.
