@@ -1,5 +1,5 @@
-//! Linear hashing: a table of chains that grows and shrinks by one bucket at a time, so that no
-//! insertion ever waits for millions of items to be rehashed.
+//! Linear hashing: a table of chains that grows by eight buckets at a time and shrinks by one, so
+//! that no insertion ever waits for millions of items to be rehashed.
 //!
 //! Buckets stand in pages, and pages in segments like everything else: what they take is within
 //! the memory limit, and returns to the common pool. A page that finds no room in the open segment
