@@ -52,6 +52,23 @@ fn a_life_goes_on_while_the_change_waits_on_the_way() {
 }
 
 #[test]
+fn an_answer_leaves_when_the_other_host_has_the_change_and_not_before() {
+    let mut world = idle(|_| {});
+    world.link.delay = (20 * MS, 30 * MS);
+    let mut asked = world.begin(A, "set k 0 0 5\r\nvalue\r\n");
+    world.turn(A);
+    let mut waited_ms = 0;
+    while !world.is_answered(&mut asked) {
+        world.run_ms(1);
+        waited_ms += 1;
+    }
+    // There and back.
+    assert!((40..=62).contains(&waited_ms), "{waited_ms} ms");
+    world.power_off(A);
+    assert_eq!(value(&mut world, B, "k").as_deref(), Some("value"));
+}
+
+#[test]
 fn an_answer_waits_for_what_replaced_its_change_before_that_was_sent() {
     let mut world = idle(|options| options.memory = [16 << 20; 2]);
     world.link.delay = (MS, 2 * MS);
