@@ -26,7 +26,7 @@ impl Contradictions {
             self.count = 0;
         }
         self.last = Some((source, now));
-        self.count += 1;
+        self.count = self.count.saturating_add(1);
         self.count == CERTAIN
     }
 

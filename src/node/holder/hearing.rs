@@ -82,12 +82,14 @@ impl Holder {
         if rival == Rival::Contradicted
             && advertisement.priority > 0
             && self.contradictions.note(now, source)
+            && let Some(count) = self.repeated.contradicted.happened(now)
         {
             warn!(
                 "vrrp: {source} advertises priority {}, but twincached there says over the link \
                  that it is BACKUP: does keepalived still run on that host? it may have put the \
-                 virtual address there too; stop it",
-                advertisement.priority
+                 virtual address there too; stop it{}",
+                advertisement.priority,
+                times(count)
             );
         }
         match rival {

@@ -16,6 +16,7 @@ pub(super) struct Repeated {
     rejected: HashMap<Discriminant<Rejection>, Seldom>,
     pub differs: Seldom,
     pub third: Seldom,
+    pub contradicted: Seldom,
     pub leaves: Seldom,
     pub is_master: Seldom,
 }
